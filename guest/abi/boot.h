@@ -1,0 +1,43 @@
+/*
+ * What a loader hands to the guest kernel.
+ *
+ * The RAM image is the flat kernel, its bss as zeroes, then the modules (page aligned), loaded at
+ * IMAGE_ADDRESS. `struct boot_header` lies at BOOT_HEADER_OFFSET in the flat kernel; the kernel's build fills
+ * the upper half, the loader (host/image.c) the lower half. A multiboot2 loader (GRUB) fills nothing: the kernel then
+ * takes memory map, modules ("archive", "plan") and command line from the multiboot2 information.
+ *
+ * Entry: 32-bit protected mode, flat segments, paging off, interrupts off, at the image's first byte;
+ * EAX = BOOT_ENTRY_MAGIC from our own ROM and VMM, or the multiboot2 magic with EBX = information.
+ */
+#ifndef GUEST_ABI_BOOT_H
+#define GUEST_ABI_BOOT_H
+
+#define IMAGE_ADDRESS      0x100000   /* physical load address of the RAM image */
+#define BOOT_HEADER_OFFSET 0x100      /* of struct boot_header in the image */
+#define BOOT_MAGIC         0x4c435450 /* "PTCL", little endian: first word of the header */
+#define BOOT_VERSION       1
+#define BOOT_ENTRY_MAGIC   0x4c435450 /* in EAX at entry from ROM or VMM */
+#define BOOT_COMMAND_MAX   512        /* bytes of command line, NUL included */
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+struct boot_module {
+	uint64_t address; /* physical; 0 when absent */
+	uint64_t size;    /* bytes */
+};
+
+struct boot_header {
+	/* by the kernel's build */
+	uint32_t magic;
+	uint32_t version;
+	uint64_t file_end;  /* physical end of the flat kernel file's bytes */
+	uint64_t image_end; /* physical end of the bss: modules go at or after it, page aligned */
+	/* by the loader */
+	uint64_t memory;                /* bytes of RAM from address 0; 0: ask the CMOS */
+	struct boot_module archive;     /* cpio "newc": the initial file system */
+	struct boot_module plan;        /* text, see guest/plan/plan.h */
+	char command[BOOT_COMMAND_MAX]; /* "key=value ...": see guest/README.md */
+};
+#endif
+#endif

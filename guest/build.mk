@@ -1,0 +1,34 @@
+# The guest kernel: build/guest/{kernel.elf,kernel.bin,rom.bin}.
+
+KERNEL_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
+	-mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
+	-fno-strict-aliasing -ffunction-sections -fcf-protection=none -fno-common -Iguest -I. -MMD -MP
+KERNEL_SOURCES := $(wildcard guest/*.c guest/*/*.c) $(filter-out guest/boot/rom.S,$(wildcard guest/*/*.S))
+KERNEL_SOURCES := $(filter-out guest/tests/%,$(KERNEL_SOURCES))
+KERNEL_OBJECTS := $(KERNEL_SOURCES:%=$(BUILD)/%.o)
+
+$(BUILD)/guest/%.c.o: guest/%.c
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -c $< -o $@
+
+$(BUILD)/guest/%.S.o: guest/%.S
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -c $< -o $@
+
+$(BUILD)/guest/kernel.elf: guest/boot/kernel.ld $(KERNEL_OBJECTS)
+	ld -nostdlib -static -z max-page-size=4096 -z noexecstack --gc-sections -T guest/boot/kernel.ld -o $@ $(KERNEL_OBJECTS)
+
+$(BUILD)/guest/kernel.bin: $(BUILD)/guest/kernel.elf
+	objcopy -O binary $< $@
+
+$(BUILD)/guest/rom.elf: guest/boot/rom.ld $(BUILD)/guest/boot/rom.S.o
+	ld -m elf_i386 -nostdlib -T guest/boot/rom.ld -o $@ $(BUILD)/guest/boot/rom.S.o
+
+$(BUILD)/guest/boot/rom.S.o: guest/boot/rom.S
+	@mkdir -p $(@D)
+	$(CC) -m32 -c -Iguest $< -o $@
+
+$(BUILD)/guest/rom.bin: $(BUILD)/guest/rom.elf
+	objcopy -O binary $< $@
+
+ALL += $(BUILD)/guest/kernel.bin $(BUILD)/guest/rom.bin

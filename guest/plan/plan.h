@@ -1,0 +1,52 @@
+/*
+ * The plan: one program run a line.
+ *
+ *     # comment
+ *     ID [KEY=VALUE ...] -- PROGRAM [ARGUMENT ...]
+ *
+ * ID: letters, digits and "._-", at most PLAN_ID_MAX - 1. Words are separated by blanks; a word may hold "double quoted" parts,
+ * in which \" and \\ stand for " and \. Numbers are decimal with an optional suffix K, M or G (powers of 1000 for ticks and
+ * repeat, of 1024 for memory). Keys:
+ *
+ *     ticks=N       most ticks of one repetition (default: none but the launcher's)
+ *     memory=N      most bytes of user memory (default: all)
+ *     repeat=N      repetitions (default 1)
+ *     env=NAME=VALUE   one variable of the environment; may be given again
+ *     uid=N  cwd=PATH  stdin=PATH  (defaults 0, /, /dev/null)
+ *
+ * The same parser runs in the launcher, which refuses a bad plan before it boots anything, and in the kernel.
+ */
+#ifndef GUEST_PLAN_PLAN_H
+#define GUEST_PLAN_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PLAN_ID_MAX    128
+#define PLAN_WORDS_MAX 256
+#define PLAN_LINE_MAX  8192
+
+struct plan_line {
+	char id[PLAN_ID_MAX];
+	uint64_t ticks;  /* 0: no limit */
+	uint64_t memory; /* bytes, 0: no limit */
+	uint64_t repeat;
+	uint32_t uid;
+	const char *cwd;
+	const char *input;                      /* stdin */
+	const char *argv[PLAN_WORDS_MAX + 1];   /* NULL-terminated; argv[0] is the program's path */
+	const char *envp[PLAN_WORDS_MAX + 1];   /* NULL-terminated */
+	char text[PLAN_LINE_MAX];               /* the strings that the pointers above point into */
+};
+
+/* What plan_next() found. */
+enum plan_result { PLAN_LINE, PLAN_END, PLAN_ERROR };
+
+/*
+ * Parses the next line of the plan text [*cursor, end). *cursor and *number (of the line, from 1) advance. On PLAN_ERROR,
+ * error holds a sentence without the line number ("unknown key \"tick\"; did you mean \"ticks\"?").
+ */
+enum plan_result plan_next(const char **cursor, const char *end, unsigned *number, struct plan_line *line, char *error,
+                           size_t error_size);
+
+#endif

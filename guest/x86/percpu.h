@@ -1,0 +1,36 @@
+/*
+ * Per-CPU state. The kernel's GS base points at the CPU's own `struct cpu`; trap entry swaps it in. One CPU runs for now, but
+ * nothing outside this file and x86/descriptors.c knows how many there are.
+ */
+#ifndef GUEST_X86_PERCPU_H
+#define GUEST_X86_PERCPU_H
+
+#include <stdint.h>
+
+#define CPU_KERNEL_STACK 8  /* offsets for assembly, checked in percpu.c */
+#define CPU_USER_STACK   16
+#define CPU_SWITCH_TSC   24
+#define CPU_USER_TIME    32
+
+#ifndef __ASSEMBLER__
+struct thread;
+struct space;
+
+struct cpu {
+	struct thread *thread;    /* that runs now */
+	uint64_t kernel_stack;    /* top of its kernel stack: where system calls start */
+	uint64_t user_stack;      /* scratch of the system-call entry */
+	uint64_t last_tsc;        /* when time was last accounted */
+	uint64_t unused;
+	struct space *space;      /* in CR3; NULL: the kernel's own */
+	uint32_t number;
+};
+
+#define this_cpu ((__seg_gs struct cpu *)0)
+
+static inline struct thread *current_thread(void)
+{
+	return this_cpu->thread;
+}
+#endif
+#endif

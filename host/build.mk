@@ -1,0 +1,1 @@
+# The launcher: build/portcullis.
