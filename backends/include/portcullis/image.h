@@ -53,8 +53,9 @@ struct portcullis_image {
 	int64_t teardown; /* void teardown(const struct portcullis_client *): a client has left or died */
 
 	/*
-	 * Distances. A page fault on a data access in [copy_start, copy_end) is a bad argument of the caller,
-	 * not a fault of the library: the kernel continues at copy_fixup.
+	 * Distances. A page fault of an instruction in [copy_start, copy_end) at an address outside of the
+	 * domain is a bad argument of the caller, not a fault of the library: the kernel continues at
+	 * copy_fixup.
 	 */
 	int64_t copy_start;
 	int64_t copy_end;
