@@ -28,7 +28,7 @@ size_t strlcpy(char *to, const char *from, size_t size);
 
 /*
  * Formats into `to` like the C function of that name. Conversions: %d %i %u %x %p %c %s %%, the lengths l, ll and z,
- * a width with 0 and - flags, and a precision for %s.
+ * a width with 0 and - flags, and a precision for %s; width and precision may be '*'.
  */
 int vsnprintf(char *to, size_t size, const char *format, va_list list);
 int snprintf(char *to, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));

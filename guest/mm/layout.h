@@ -27,13 +27,16 @@
 #define USER_BASE         0x10000UL
 #define APPLICATION_END   (63 * PML4_SLOT_SIZE)
 #define USER_STACK_TOP    (APPLICATION_END - PAGE_SIZE) /* the initial thread's stack grows down from here */
+#define MMAP_TOP          (APPLICATION_END - (128UL << 20)) /* mmap searches downwards from here: room for the stack above */
 #define KERNEL_WINDOW     (63 * PML4_SLOT_SIZE)
 #define DOMAIN_FIRST_SLOT 64
 #define DOMAIN_SLOT_COUNT 96
 #define DOMAIN_BASE       (DOMAIN_FIRST_SLOT * PML4_SLOT_SIZE)
 #define DOMAIN_END        (DOMAIN_BASE + DOMAIN_SLOT_COUNT * PML4_SLOT_SIZE)
 
+#ifndef DIRECT_MAP_BASE /* unit tests place physical memory elsewhere */
 #define DIRECT_MAP_BASE 0xffff800000000000UL
+#endif
 #define DEVICE_BASE     0xffffff0000000000UL
 #define KERNEL_BASE     0xffffffff80000000UL
 

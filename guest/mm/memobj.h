@@ -5,6 +5,7 @@
 #ifndef GUEST_MM_MEMOBJ_H
 #define GUEST_MM_MEMOBJ_H
 
+#include "lib/list.h"
 #include "mm/frame.h"
 
 struct memobj;
@@ -24,6 +25,9 @@ long memobj_set_page(struct memobj *object, uint64_t index, paddr_t frame);
  * removed by the caller (space_truncate_object).
  */
 void memobj_truncate(struct memobj *object, uint64_t size);
+
+/* The mappings that show it (struct mapping, by object_link): kept by mm/mapping.c. */
+struct list *memobj_mappings(struct memobj *object);
 
 /* Kernel-side copies; holes read as zeroes. 0 or -ENOMEM (write). */
 void memobj_read(struct memobj *object, uint64_t offset, void *to, size_t size);

@@ -22,37 +22,67 @@
 #define MAP_GROWSDOWN        0x100
 #define MAP_FIXED_NOREPLACE  0x100000
 
+/*
+ * Not of Linux: the object was opened without the right to write, so that a shared mapping of it can never get PROT_WRITE.
+ */
+#define MAP_OBJECT_READ_ONLY 0x80000000U
+
 struct inode;
+struct space;
 
 /* One contiguous range with one protection and one backing. */
 struct mapping {
 	struct list link; /* in space.mappings, by address */
+	struct space *space;
 	uint64_t start, end;
 	unsigned prot;         /* PROT_* */
 	bool shared;           /* writes reach `object`; otherwise copy-on-write */
+	bool never_writable;   /* MAP_OBJECT_READ_ONLY */
+	bool grows_down;       /* a fault below `start` may extend it: a stack */
 	struct memobj *object; /* backing, owned reference; NULL: private anonymous, zeroes */
 	uint64_t offset;       /* of `start` in the object, bytes, page aligned */
-	uint64_t file_size;    /* bytes of the object: pages wholly beyond raise SIGBUS; ~0 for shared anonymous memory */
-	struct inode *inode;   /* of a file mapping, owned reference, for its live size; else NULL */
+	struct inode *inode;   /* of a file mapping, owned reference: pages wholly beyond its size raise SIGBUS; else NULL */
 	struct list object_link; /* in the object's list of mappings, for truncation */
+};
+
+#define STACK_LIMIT  (8UL << 20)
+#define MAPPINGS_MAX 65530 /* of one space, as in Linux */
+
+/* Flushes of translations that removing rights required, whatever the CPU did on its own. */
+struct flush_counts {
+	uint64_t pages;  /* space_flush_page() */
+	uint64_t spaces; /* space_flush_all() */
 };
 
 struct space {
 	unsigned references;
 	paddr_t pml4;
 	struct list mappings;
+	struct mapping *last_found; /* by space_find; NULL: none */
+	unsigned mapping_count;
 	uint64_t mapped;    /* bytes in `mappings` */
+	uint64_t stack_limit; /* bytes that a MAP_GROWSDOWN mapping may reach (RLIMIT_STACK); STACK_LIMIT at first */
 	uint64_t brk_start; /* set by exec */
 	uint64_t brk;
 	struct account *account; /* pays for pages and page tables */
+	struct flush_counts flushes;
 };
 
-void space_init(void); /* at boot: builds the kernel's page tables (W^X, direct map) and loads them */
+/*
+ * At boot: builds the kernel's page tables and loads them. They map [0, memory_end) of physical memory, the kernel image and
+ * the local APIC; no page is both writable and executable, whatever its address. The upper halves of all spaces are copies.
+ */
+void space_init(uint64_t memory_end);
 
 struct space *space_create(struct account *account); /* NULL: out of memory */
-struct space *space_fork(struct space *parent);      /* copy-on-write copy; NULL: out of memory */
+
+/*
+ * A copy-on-write copy of the application's range; NULL: out of memory. The kernel window and the domain slots of the copy are
+ * empty: their owners fill them.
+ */
+struct space *space_fork(struct space *parent);
 void space_get(struct space *space);
-void space_put(struct space *space); /* the last one unmaps and frees everything */
+void space_put(struct space *space); /* the last one unmaps and frees all but the domain slots, which their owners cleared */
 void space_switch(struct space *space); /* loads CR3 if it is not loaded already; NULL: the kernel's own tables */
 
 /*
@@ -76,6 +106,17 @@ enum fault_result {
 	FAULT_BEYOND_FILE, /* SIGBUS, BUS_ADRERR */
 	FAULT_NO_MEMORY,   /* the run is out of memory */
 };
+
+/*
+ * Drops the pages that lie in the range, so that the next access finds what the backing holds (zeroes without one).
+ */
+void space_discard(struct space *space, uint64_t start, uint64_t end);
+
+/*
+ * Translations that may be cached are dropped after an entry lost a right or its frame; both are counted in space->flushes.
+ */
+void space_flush_page(struct space *space, uint64_t address);
+void space_flush_all(struct space *space);
 
 /* Resolves a page fault at `address` (any alignment). `error` is the page-fault error code (SDM vol. 3A, 4.7). */
 enum fault_result space_fault(struct space *space, uint64_t address, uint64_t error);

@@ -1,0 +1,9 @@
+/* The kernel's own page tables, whose upper half every address space copies. */
+#ifndef GUEST_MM_KERNEL_MAP_H
+#define GUEST_MM_KERNEL_MAP_H
+
+#include "mm/frame.h"
+
+extern paddr_t kernel_pml4; /* set by space_init(), constant from then on */
+
+#endif
