@@ -105,11 +105,6 @@ void space_discard(struct space *space, uint64_t start, uint64_t end)
 	flush_rest(space, changed);
 }
 
-static bool is_application_range(uint64_t address, uint64_t length)
-{
-	return address >= USER_BASE && address <= APPLICATION_END && length <= APPLICATION_END - address;
-}
-
 /* Removes all mappings in [start, end), which may have holes. */
 static long remove_range(struct space *space, uint64_t start, uint64_t end)
 {

@@ -96,6 +96,13 @@ long space_map(struct space *space, uint64_t address, uint64_t length, unsigned 
 long space_unmap(struct space *space, uint64_t address, uint64_t length);
 long space_protect(struct space *space, uint64_t address, uint64_t length, unsigned prot);
 
+/*
+ * Resizes the mapping at `address` from `old_length` to `new_length`, and moves it: to `target` if that is not 0 (replacing what
+ * is there), else only when `may_move` and it cannot grow where it is. The new address, or -errno as mremap(2).
+ */
+long space_remap(struct space *space, uint64_t address, uint64_t old_length, uint64_t new_length, bool may_move,
+                 uint64_t target);
+
 /* The mapping that holds `address`, or NULL. */
 struct mapping *space_find(struct space *space, uint64_t address);
 
