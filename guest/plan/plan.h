@@ -28,6 +28,7 @@
 
 struct plan_line {
 	char id[PLAN_ID_MAX];
+	const char *backend;     /* name; default "none" */
 	uint64_t ticks;  /* 0: no limit */
 	uint64_t memory; /* bytes, 0: no limit */
 	uint64_t repeat;

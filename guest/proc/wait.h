@@ -25,7 +25,6 @@ struct wait_queue {
 struct wait_entry {
 	struct list link;
 	struct thread *thread;
-	bool exclusive; /* woken one at a time */
 };
 
 void wait_queue_init(struct wait_queue *queue);
@@ -38,6 +37,9 @@ void wake_all(struct wait_queue *queue);
  * -EINTR: a signal is pending that the thread must handle (turn it into -ERESTARTSYS or what the call needs).
  */
 long thread_block(uint64_t deadline);
+
+/* As above, but only the end of the process (checked by the caller in current_process()->exiting) or a wake-up ends it. */
+void thread_sleep_uninterruptibly(void);
 
 /* Queues that one poll waits on. */
 #define POLL_ENTRIES 2 /* most queues that one file has */

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "x86/cpu_asm.h"
+
 #define CR0_PE (1UL << 0)
 #define CR0_MP (1UL << 1)
 #define CR0_TS (1UL << 3)
@@ -78,14 +80,6 @@
 #define EFER_SCE (1UL << 0)
 #define EFER_LME (1UL << 8)
 #define EFER_NXE (1UL << 11)
-
-/* Segment selectors of the GDT (x86/descriptors.c). SYSRET derives the user ones from STAR: SS = +8, CS = +16. */
-#define SELECTOR_KERNEL_CODE 0x08
-#define SELECTOR_KERNEL_DATA 0x10
-#define SELECTOR_SYSRET_BASE 0x1b
-#define SELECTOR_USER_DATA   0x23
-#define SELECTOR_USER_CODE   0x2b
-#define SELECTOR_TSS         0x30
 
 /* Exception and interrupt vectors. */
 #define VECTOR_DE 0

@@ -5,14 +5,13 @@
 #ifndef GUEST_X86_PERCPU_H
 #define GUEST_X86_PERCPU_H
 
-#include <stdint.h>
-
 #define CPU_KERNEL_STACK 8  /* offsets for assembly, checked in percpu.c */
 #define CPU_USER_STACK   16
-#define CPU_SWITCH_TSC   24
-#define CPU_USER_TIME    32
 
 #ifndef __ASSEMBLER__
+#include <stdbool.h>
+#include <stdint.h>
+
 struct thread;
 struct space;
 
@@ -21,8 +20,12 @@ struct cpu {
 	uint64_t kernel_stack;    /* top of its kernel stack: where system calls start */
 	uint64_t user_stack;      /* scratch of the system-call entry */
 	uint64_t last_tsc;        /* when time was last accounted */
-	uint64_t unused;
 	struct space *space;      /* in CR3; NULL: the kernel's own */
+	struct thread *idle;      /* runs when nothing else can */
+	struct thread *retired;   /* left for ever; freed by the thread that runs next */
+	uint64_t quantum_end;     /* TSC when others may have the CPU */
+	uint64_t armed;           /* TSC of the next timer interrupt, 0: none */
+	bool reschedule;          /* before the next return to user mode */
 	uint32_t number;
 };
 

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "x86/cpu_asm.h"
+
 struct regs {
 	uint64_t r15, r14, r13, r12, rbp, rbx;
 	uint64_t r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
@@ -11,8 +13,6 @@ struct regs {
 	uint64_t error;   /* error code of a trap (0 where it has none); a system call's original RAX */
 	uint64_t rip, cs, rflags, rsp, ss;
 };
-
-#define VECTOR_SYSCALL 256
 
 #define REGS_FROM_USER(regs) (((regs)->cs & 3) == 3)
 

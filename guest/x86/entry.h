@@ -1,0 +1,27 @@
+/* Assembly entry points (entry.S) and what they call. */
+#ifndef GUEST_X86_ENTRY_H
+#define GUEST_X86_ENTRY_H
+
+#include "x86/regs.h"
+
+void syscall_entry(void);      /* target of SYSCALL */
+extern char trap_stubs[];      /* 256 stubs of TRAP_STUB_SIZE bytes, one a vector */
+#define TRAP_STUB_SIZE 16
+
+/* Leaves to user mode with the registers at `regs`, which lie at the top of the current kernel stack. */
+_Noreturn void return_to_user(struct regs *regs);
+
+/*
+ * Saves callee-saved registers and stack pointer in *save and continues where `load` was saved. A new thread's stack
+ * holds six zero registers and the address to start at.
+ */
+void switch_stacks(uint64_t *save, uint64_t load);
+void thread_start(void);        /* first code of a new user thread: leaves to user mode */
+void kernel_thread_start(void); /* first code of a kernel thread: calls RBX */
+
+/* Called by entry.S. */
+void syscall_dispatch(struct regs *regs);
+void trap_dispatch(struct regs *regs);
+void thread_started(void);
+
+#endif
