@@ -28,14 +28,12 @@ struct timespec {
 
 uint64_t ticks_to_ns(uint64_t ticks)
 {
-	return (unsigned __int128)ticks * NANOSECONDS / tsc_hz;
+	return scale(ticks, NANOSECONDS, tsc_hz);
 }
 
 uint64_t ns_to_ticks(uint64_t ns)
 {
-	unsigned __int128 ticks = (unsigned __int128)ns * tsc_hz / NANOSECONDS;
-
-	return ticks > UINT64_MAX / 2 ? UINT64_MAX / 2 : (uint64_t)ticks;
+	return MIN(scale(ns, tsc_hz, NANOSECONDS), UINT64_MAX / 2);
 }
 
 uint64_t clock_monotonic_ns(void)

@@ -168,6 +168,18 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 	return r;
 }
 
+/* value * multiplier / divisor with a 128-bit product; UINT64_MAX when the result does not fit. */
+static inline uint64_t scale(uint64_t value, uint64_t multiplier, uint64_t divisor)
+{
+	unsigned __int128 product = (unsigned __int128)value * multiplier;
+	uint64_t low = (uint64_t)product, high = (uint64_t)(product >> 64), remainder;
+
+	if (high >= divisor)
+		return UINT64_MAX;
+	__asm__("divq %4" : "=a"(low), "=d"(remainder) : "0"(low), "1"(high), "r"(divisor) : "cc");
+	return low;
+}
+
 static inline uint64_t read_tsc(void)
 {
 	uint32_t low, high;
