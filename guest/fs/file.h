@@ -19,6 +19,8 @@ enum inode_kind { INODE_FILE, INODE_DIRECTORY, INODE_SYMLINK, INODE_DEVICE, INOD
 
 struct file;
 struct file_ops;
+struct file_locks;
+struct user_io;
 
 struct inode {
 	unsigned references;
@@ -27,21 +29,24 @@ struct inode {
 	uint32_t mode; /* permission bits and S_IF* type */
 	uint32_t uid, gid;
 	uint32_t links;
-	uint64_t size;                 /* bytes */
-	uint64_t atime, mtime, ctime;  /* nanoseconds of CLOCK_REALTIME */
-	uint64_t device;               /* st_rdev */
-	struct memobj *data;           /* INODE_FILE */
-	char *target;                  /* INODE_SYMLINK, kmalloc'ed */
-	struct list entries;           /* INODE_DIRECTORY: struct directory_entry, in order of creation */
-	struct inode *parent;          /* INODE_DIRECTORY: ".." (not a reference) */
-	const struct file_ops *ops;    /* of a file opened on this inode */
-	void *private;                 /* of the ops: a pipe's state, ... */
+	uint64_t size;                /* bytes */
+	uint64_t atime, mtime, ctime; /* nanoseconds of CLOCK_REALTIME */
+	uint64_t device;              /* st_rdev */
+	struct memobj *data;          /* INODE_FILE */
+	char *target;                 /* INODE_SYMLINK, kmalloc'ed */
+	struct list entries;          /* INODE_DIRECTORY: struct directory_entry, in order of creation */
+	struct inode *parent;       /* INODE_DIRECTORY: ".." (a reference; the root's own parent is itself) */
+	struct list names;          /* the directory entries that name it */
+	struct file_locks *locks;   /* see fs/lock.h; NULL: never locked */
+	const struct file_ops *ops; /* of a file opened on this inode */
+	void *private;              /* of the ops: a pipe's state, ... */
 };
 
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
 
-/* Copies at most `size` bytes at `offset` of a regular file into kernel memory. Bytes copied (0 at the end). */
+/* Copies at most `size` bytes at `offset` of a regular file into kernel memory. Bytes copied (0 at the end).
+ */
 size_t inode_read(struct inode *inode, uint64_t offset, void *to, size_t size);
 
 /* An open file description. */
@@ -56,18 +61,29 @@ struct file {
 
 /* What poll asks for and gets: POLLIN and so on, see fs/fcntl.h. */
 struct file_ops {
-	/* Buffers are user addresses. `position` is advanced. Bytes moved or -errno; may block (then -ERESTARTSYS). */
-	long (*read)(struct file *file, uint64_t buffer, size_t size, uint64_t *position);
-	long (*write)(struct file *file, uint64_t buffer, size_t size, uint64_t *position);
-	/* Events that are ready now; adds the thread's entries to the queues that will tell of more, if `table`. */
+	/*
+	 * Move bytes between the file and user memory (fs/io.h) and advance `position`. Bytes moved or
+	 * -errno; may block (then -ERESTARTSYS). NULL: -EINVAL.
+	 */
+	long (*read)(struct file *file, struct user_io *io, uint64_t *position);
+	long (*write)(struct file *file, struct user_io *io, uint64_t *position);
+	/*
+	 * Events that are ready now; adds the thread's entries to the queues that will tell of more, if
+	 * `table`. NULL: always ready to read and write.
+	 */
 	unsigned (*poll)(struct file *file, struct poll_table *table);
-	long (*ioctl)(struct file *file, unsigned command, uint64_t argument);
-	/* The memory object that a mapping of this file shows; NULL: cannot be mapped (-ENODEV). */
+	long (*ioctl)(struct file *file, unsigned command, uint64_t argument); /* NULL: -ENOTTY */
+	/* The memory object that a mapping of this file shows (borrowed); NULL: cannot be mapped (-ENODEV).
+	 */
 	struct memobj *(*map)(struct file *file);
-	void (*release)(struct file *file); /* at the last close */
-	bool seekable;
+	long (*seek)(struct file *file, int64_t offset, int whence); /* NULL: the common one */
+	long (*open)(struct file *file);                             /* 0 or -errno; NULL: nothing to do */
+	void (*release)(struct file *file); /* at the last close; NULL: nothing to do */
+	bool seekable;                      /* else lseek, pread, pwrite: -ESPIPE */
 };
 
+/* A file on `inode` (which gets a reference), one reference. NULL: out of memory. */
+struct file *file_create(struct inode *inode, const struct file_ops *ops, unsigned flags);
 void file_get(struct file *file);
 void file_put(struct file *file);
 
@@ -82,9 +98,16 @@ struct fd_table *fd_table_copy(struct fd_table *table); /* for fork; NULL: out o
 void fd_table_put(struct fd_table *table);
 void fd_table_close_on_exec(struct fd_table *table);
 
-/* The current process's file at `fd`, borrowed, or NULL (EBADF). */
+/*
+ * The current process's file at `fd`, borrowed, or NULL (EBADF). _any also finds those of O_PATH, which have
+ * no operations.
+ */
 struct file *fd_get(int fd);
-/* The lowest free descriptor at or above `from`, pointing to `file` (the reference moves). The number or -EMFILE. */
+struct file *fd_get_any(int fd);
+/*
+ * The lowest free descriptor at or above `from`, pointing to `file` (the reference moves, unless it fails).
+ * The number or -EMFILE.
+ */
 long fd_install(struct fd_table *table, struct file *file, int from, bool close_on_exec);
 
 /* Working directory and umask. */
@@ -99,8 +122,8 @@ struct fs_context *fs_context_copy(struct fs_context *context);
 void fs_context_put(struct fs_context *context);
 
 /*
- * Looks `path` up (kernel memory) from the current working directory, following symbolic links; *inode gets a reference.
- * 0 or -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG.
+ * Looks `path` up (kernel memory) from the current working directory, following symbolic links; *inode gets a
+ * reference. 0 or -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG.
  */
 long path_lookup(const char *path, struct inode **inode);
 /* Opens for the kernel's own use (stdin of a run and the like). */

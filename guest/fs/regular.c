@@ -1,0 +1,146 @@
+/* Regular files: their bytes are the pages of a memory object, which mappings show too. */
+#include "fs/fcntl.h"
+#include "fs/inode.h"
+#include "fs/io.h"
+#include "lib/errno.h"
+#include "mm/space.h"
+#include "mm/uaccess.h"
+#include "proc/process.h"
+
+#define FIONREAD 0x541b
+
+static size_t in_page(uint64_t offset, size_t size)
+{
+	return MIN(size, PAGE_SIZE - offset % PAGE_SIZE);
+}
+
+static long regular_read(struct file *file, struct user_io *io, uint64_t *position)
+{
+	struct inode *inode = file->inode;
+	uint64_t offset = *position;
+	long done = 0;
+
+	while (io->left && offset < inode->size) {
+		size_t size = in_page(offset, MIN(io->left, inode->size - offset));
+		paddr_t frame = memobj_page(inode->data, offset / PAGE_SIZE, false);
+		size_t moved = frame ? io_to_user(io, (char *)phys_to_virt(frame) + offset % PAGE_SIZE, size)
+		                     : io_zero_user(io, size);
+
+		done += moved;
+		offset += moved;
+		if (moved < size) {
+			done = done ? done : -EFAULT;
+			break;
+		}
+	}
+	*position = offset;
+	inode_accessed(inode);
+	return done;
+}
+
+/* A write by anyone but uid 0 takes the set-id bits away. */
+static void drop_set_id(struct inode *inode)
+{
+	if (fs_credentials()->euid == 0)
+		return;
+	inode->mode &= ~S_ISUID;
+	if (inode->mode & 010)
+		inode->mode &= ~S_ISGID;
+}
+
+static long regular_write(struct file *file, struct user_io *io, uint64_t *position)
+{
+	struct inode *inode = file->inode;
+	uint64_t offset = file->flags & O_APPEND ? inode->size : *position;
+	long done = 0, error = 0;
+
+	if (!io->left)
+		return 0;
+	if (offset >= FILE_SIZE_MAX)
+		return -EFBIG;
+	drop_set_id(inode);
+	while (io->left && !error) {
+		size_t size = in_page(offset, MIN(io->left, FILE_SIZE_MAX - offset));
+		paddr_t frame;
+		size_t moved;
+		char *to;
+
+		if (!size) {
+			error = -EFBIG;
+			break;
+		}
+		frame = memobj_page(inode->data, offset / PAGE_SIZE, true);
+		if (!frame) {
+			error = -ENOSPC;
+			break;
+		}
+		to = (char *)phys_to_virt(frame) + offset % PAGE_SIZE;
+		moved = io_from_user(io, to, size);
+		if (moved < size) {
+			/* A piece that faulted may have left bytes beyond the end of the file: they must read
+			 * as zeroes. */
+			if (offset + moved >= inode->size)
+				memset(to + moved, 0, size - moved);
+			error = -EFAULT;
+		}
+		done += moved;
+		offset += moved;
+		inode->size = MAX(inode->size, offset);
+	}
+	if (done) {
+		*position = offset;
+		inode_modified(inode);
+	}
+	return done ? done : error;
+}
+
+long regular_write_kernel(struct inode *inode, uint64_t offset, const void *from, size_t size)
+{
+	if (size > FILE_SIZE_MAX - offset)
+		return -EFBIG;
+	if (memobj_write(inode->data, offset, from, size) < 0)
+		return -ENOSPC;
+	inode->size = MAX(inode->size, offset + size);
+	return 0;
+}
+
+long regular_resize(struct inode *inode, uint64_t size)
+{
+	if (size > FILE_SIZE_MAX)
+		return -EFBIG;
+	if (size < inode->size) {
+		space_truncate_object(inode->data, size);
+		memobj_truncate(inode->data, size);
+	}
+	inode->size = size;
+	inode_modified(inode);
+	return 0;
+}
+
+long regular_allocate(struct inode *inode, uint64_t offset, uint64_t size)
+{
+	for (uint64_t index = offset / PAGE_SIZE; index <= (offset + size - 1) / PAGE_SIZE; index++)
+		if (!memobj_page(inode->data, index, true))
+			return -ENOSPC;
+	return 0;
+}
+
+static struct memobj *regular_map(struct file *file)
+{
+	return file->inode->data;
+}
+
+static long regular_ioctl(struct file *file, unsigned command, uint64_t argument)
+{
+	if (command != FIONREAD)
+		return -ENOTTY;
+	return put_user_u32(argument, (uint32_t)(file->inode->size - file->position));
+}
+
+const struct file_ops regular_ops = {
+        .read = regular_read,
+        .write = regular_write,
+        .ioctl = regular_ioctl,
+        .map = regular_map,
+        .seekable = true,
+};
