@@ -3,27 +3,15 @@
 #include "library/domain.h"
 #include "library/heap.h"
 
-#define SYSTEM_CALL_SCHED_YIELD 24 /* Linux, x86-64 */
-
 static struct heap heap; /* start is NULL until the first use */
-static int lock;
+static struct portcullis_lock lock;
 
-/*
- * Held for a bounded number of instructions. A thread inside a domain is never ended half-way, short of
- * failing the domain, so the holder always gets on; giving up the processor lets it.
- */
 static void heap_lock(void)
 {
-	while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
-		portcullis_system_call(SYSTEM_CALL_SCHED_YIELD, 0, 0, 0, 0, 0, 0);
+	portcullis_lock(&lock);
 	if (!heap.start)
 		heap_init(&heap, (void *)(domain_base() + PORTCULLIS_HEAP_OFFSET),
 		          domain_gate_data()->heap_limit);
-}
-
-static void heap_unlock(void)
-{
-	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
 }
 
 void *portcullis_alloc(size_t size)
@@ -32,7 +20,7 @@ void *portcullis_alloc(size_t size)
 
 	heap_lock();
 	memory = heap_alloc(&heap, size);
-	heap_unlock();
+	portcullis_unlock(&lock);
 	return memory;
 }
 
@@ -44,7 +32,7 @@ void portcullis_free(void *memory)
 		return;
 	heap_lock();
 	freed = heap_free(&heap, memory);
-	heap_unlock();
+	portcullis_unlock(&lock);
 	if (!freed)
 		portcullis_fail();
 }

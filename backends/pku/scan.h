@@ -9,7 +9,7 @@
  *   XRSTORS  0F C7 /3, ModRM.mod != 3 (privileged: matters to a backend that runs libraries in ring 0)
  *
  * Where it may start. An execute breakpoint matches the linear address of an instruction's first byte,
- * prefixes included (SDM vol. 3B, 17.3.1.1), and an attacker may jump to any byte. So with prefix bytes P in
+ * prefixes included (SDM vol. 3B, 17.2.5), and an attacker may jump to any byte. So with prefix bytes P in
  * front,
  *
  *   P3 P2 P1 0F 01 EF

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <malloc.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -72,6 +73,17 @@ long portcullis_copy_in_string(char *to, const char *application, size_t size)
 		return -ENAMETOOLONG;
 	memcpy(to, application, length + 1);
 	return (long)length;
+}
+
+void portcullis_lock(struct portcullis_lock *lock)
+{
+	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE))
+		sched_yield();
+}
+
+void portcullis_unlock(struct portcullis_lock *lock)
+{
+	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
 }
 
 /* One address space without borders: everything is everybody's. */

@@ -26,6 +26,17 @@ void portcullis_free(void *memory);
 size_t portcullis_usable_size(const void *memory); /* of an allocated block: at least what was asked for */
 
 /*
+ * Mutual exclusion among the threads inside the domain, of all its clients; zeroes: free. The kernel ends no
+ * thread inside a domain unless it fails the domain, so a lock is never left held. Not recursive; keep it for
+ * a bounded time.
+ */
+struct portcullis_lock {
+	int held;
+};
+void portcullis_lock(struct portcullis_lock *lock);
+void portcullis_unlock(struct portcullis_lock *lock);
+
+/*
  * Between application and domain. 0, or -EFAULT when the application's range is not wholly application memory
  * or not mapped with the right needed; then a part may have been copied.
  */

@@ -1,0 +1,2 @@
+# Each workload folder builds its libraries and programs with the macros of backends/build.mk.
+include $(wildcard workloads/*/build.mk workloads/*/*/build.mk)
