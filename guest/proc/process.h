@@ -86,6 +86,7 @@ struct thread {
 	struct regs *regs;     /* the user's, at the top of the kernel stack */
 	void *xsave;           /* user x87, SSE and AVX state while not running (64-byte aligned) */
 	uint64_t fs_base, gs_base;
+	bool attention; /* set by whatever signal_is_pending() looks at: look before the next return to user mode */
 	uint64_t user_limit;   /* user addresses at or above are refused in system calls: see mm/uaccess.h */
 
 	uint64_t user_ticks, system_ticks; /* exact: TSC at every entry, exit and switch */

@@ -14,22 +14,6 @@ static int last_tid = 1;
 
 /* ---- time ------------------------------------------------------------------------------------------------- */
 
-void account_enter(void)
-{
-	uint64_t now = read_tsc();
-
-	current_thread()->user_ticks += now - this_cpu->last_tsc;
-	this_cpu->last_tsc = now;
-}
-
-void account_update(void)
-{
-	uint64_t now = read_tsc();
-
-	current_thread()->system_ticks += now - this_cpu->last_tsc;
-	this_cpu->last_tsc = now;
-}
-
 /* Programs the next timer interrupt: the first timer, the limit of the run, or the end of the quantum. */
 static void rearm(void)
 {
@@ -121,6 +105,7 @@ static void free_thread(struct thread *thread)
 
 void thread_wake(struct thread *thread)
 {
+	thread->attention = true;
 	if (thread->state != THREAD_BLOCKED)
 		return;
 	thread->state = THREAD_RUNNABLE;
@@ -212,8 +197,10 @@ long thread_block(uint64_t deadline)
 {
 	struct thread *thread = current_thread();
 
-	if (signal_is_pending())
+	if (signal_is_pending()) {
+		thread->attention = true;
 		return -EINTR;
+	}
 	if (deadline != NO_DEADLINE) {
 		if (read_tsc() >= deadline)
 			return -ETIMEDOUT;
@@ -233,13 +220,13 @@ void thread_sleep_uninterruptibly(void)
 
 void exit_to_user(struct regs *regs)
 {
-	for (;;) {
+	struct thread *thread = current_thread();
+
+	while (this_cpu->reschedule || thread->attention) {
 		if (this_cpu->reschedule)
 			schedule();
-		else if (signal_is_pending() || current_thread()->restore_mask)
+		if (thread->attention)
 			signal_deliver(regs);
-		else
-			break;
 	}
 	account_update();
 }

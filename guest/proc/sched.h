@@ -3,6 +3,7 @@
 #define GUEST_PROC_SCHED_H
 
 #include "proc/process.h"
+#include "x86/cpu.h"
 
 #define KERNEL_STACK_ORDER 1 /* frames: 8 KiB */
 #define QUANTUM_NS         10000000UL /* time slice while others can run */
@@ -26,12 +27,23 @@ void sched_timer_interrupt(void);
 void exit_to_user(struct regs *regs);
 
 /*
- * Time: account_enter() at each entry from user mode, account_exit() right before leaving, account_switch() at a switch. The
- * sum of user_ticks and system_ticks over all threads, idle included, is the TSC's advance.
+ * Time: account_enter() at each entry from user mode, account_update() at a switch, right before leaving, and to read a thread's
+ * time. The sum of user_ticks and system_ticks over all threads, idle included, is the TSC's advance.
  */
-void account_enter(void);
+static inline void account_enter(void)
+{
+	uint64_t now = read_tsc();
 
-/* Brings the current thread's system_ticks up to now, for reading. */
-void account_update(void);
+	current_thread()->user_ticks += now - this_cpu->last_tsc;
+	this_cpu->last_tsc = now;
+}
+
+static inline void account_update(void)
+{
+	uint64_t now = read_tsc();
+
+	current_thread()->system_ticks += now - this_cpu->last_tsc;
+	this_cpu->last_tsc = now;
+}
 
 #endif

@@ -194,6 +194,11 @@ static bool is_dropped(const struct process *process, const struct thread *threa
 	return is_ignored(process, number) && !blocks(thread, number);
 }
 
+static bool wants(const struct thread *thread, int number)
+{
+	return !blocks(thread, number) || thread->wait_set & SIGNAL_BIT(number);
+}
+
 long signal_send_thread(struct thread *thread, const struct signal_info *info)
 {
 	struct process *process = thread->process;
@@ -205,14 +210,9 @@ long signal_send_thread(struct thread *thread, const struct signal_info *info)
 	if (is_dropped(process, thread, info->number))
 		return 0;
 	error = enqueue(&thread->pending, info);
-	if (!error && (!blocks(thread, info->number) || thread->wait_set & SIGNAL_BIT(info->number)))
+	if (!error && wants(thread, info->number))
 		thread_wake(thread);
 	return error;
-}
-
-static bool wants(const struct thread *thread, int number)
-{
-	return !blocks(thread, number) || thread->wait_set & SIGNAL_BIT(number);
 }
 
 long signal_send_process(struct process *process, const struct signal_info *info)
@@ -252,11 +252,13 @@ void signal_fault(int number, int code, uint64_t address)
 		run_fatal_fault(thread->process, number, address, thread->regs->rip);
 	drop(&thread->pending, SIGNAL_BIT(number));
 	enqueue(&thread->pending, &info);
+	thread->attention = true;
 }
 
 void signal_set_mask(uint64_t mask)
 {
 	current_thread()->signal_mask = mask & ~NEVER_BLOCKED;
+	current_thread()->attention = true;
 }
 
 void signal_use_mask(uint64_t mask)
@@ -389,5 +391,7 @@ void signal_deliver(struct regs *regs)
 	if (thread->restore_mask) {
 		thread->restore_mask = false;
 		signal_set_mask(thread->saved_mask);
+	} else {
+		thread->attention = false;
 	}
 }

@@ -145,8 +145,8 @@ bool signal_is_pending(void);
 bool signal_take(uint64_t set, struct signal_info *info);
 
 /*
- * On the way to user mode: stops, ends, or builds the frame of one handler in `regs`; decides whether an interrupted
- * system call restarts.
+ * On the way to user mode, while the thread's `attention` is set: stops, ends, or builds the frame of one handler in `regs`;
+ * decides whether an interrupted system call restarts. Clears `attention` when nothing is left to do.
  */
 void signal_deliver(struct regs *regs);
 

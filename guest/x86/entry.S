@@ -155,24 +155,17 @@ syscall_entry:
 	mov	%rsp, %rdi
 	cmpl	$VECTOR_SYSCALL, REGS_VECTOR(%rsp)
 	jne	restore                         # signal frame, exec, sigreturn: all registers count
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
-	mov	16(%rsp), %rcx                  # RIP, below 2^47: user_limit keeps it so
-	mov	32(%rsp), %r11                  # RFLAGS
-	mov	40(%rsp), %rsp
+	mov	REGS_RBP(%rsp), %rbp            # RBX and R12 to R15 are as C code found them
+	mov	REGS_RAX(%rsp), %rax
+	mov	REGS_RDI(%rsp), %rdi
+	mov	REGS_RSI(%rsp), %rsi
+	mov	REGS_RDX(%rsp), %rdx
+	mov	REGS_R10(%rsp), %r10
+	mov	REGS_R8(%rsp), %r8
+	mov	REGS_R9(%rsp), %r9
+	mov	REGS_RIP(%rsp), %rcx            # below 2^47: user_limit keeps it so
+	mov	REGS_RFLAGS(%rsp), %r11
+	mov	REGS_RSP(%rsp), %rsp
 	swapgs
 	sysretq
 
