@@ -18,6 +18,7 @@ struct memobj {
 	unsigned references;
 	unsigned height; /* levels of nodes; 0: `root` is page 0 */
 	uint64_t root;
+	uint64_t pages; /* that are not holes */
 	struct account *account;
 	struct list mappings;
 };
@@ -104,8 +105,10 @@ paddr_t memobj_page(struct memobj *object, uint64_t index, bool create)
 
 	if (!slot)
 		return 0;
-	if (!*slot && create)
+	if (!*slot && create) {
 		*slot = frame_alloc_zeroed(object->account);
+		object->pages += *slot != 0;
+	}
 	return *slot;
 }
 
@@ -117,12 +120,43 @@ long memobj_set_page(struct memobj *object, uint64_t index, paddr_t frame)
 		return -ENOMEM;
 	kassert(!*slot);
 	*slot = frame;
+	object->pages++;
 	return 0;
+}
+
+uint64_t memobj_page_count(const struct memobj *object)
+{
+	return object->pages;
+}
+
+/* The first page from `index` on below a slot, whose first page has index 0. */
+static uint64_t next_page(uint64_t slot, unsigned height, uint64_t index)
+{
+	unsigned shift = (height - 1) * NODE_SHIFT;
+
+	if (!slot)
+		return MEMOBJ_NO_PAGE;
+	if (height == 0)
+		return 0;
+	for (uint64_t i = index >> shift; i < NODE_SLOTS; i++) {
+		uint64_t start = i << shift;
+		uint64_t found = next_page(((struct node *)slot)->slots[i], height - 1,
+		                           index > start ? index - start : 0);
+
+		if (found != MEMOBJ_NO_PAGE)
+			return start + found;
+	}
+	return MEMOBJ_NO_PAGE;
+}
+
+uint64_t memobj_next_page(const struct memobj *object, uint64_t index)
+{
+	return has_room_for(object, index) ? next_page(object->root, object->height, index) : MEMOBJ_NO_PAGE;
 }
 
 /* Frees the pages from index `first` on below `slot`, whose first page has index 0, and the nodes that become
  * empty. */
-static void free_from(uint64_t *slot, unsigned height, uint64_t first)
+static void free_from(struct memobj *object, uint64_t *slot, unsigned height, uint64_t first)
 {
 	struct node *node = (struct node *)*slot;
 	uint64_t index;
@@ -132,15 +166,16 @@ static void free_from(uint64_t *slot, unsigned height, uint64_t first)
 	if (height == 0) {
 		frame_put(*slot);
 		*slot = 0;
+		object->pages--;
 		return;
 	}
 	index = first >> (height - 1) * NODE_SHIFT;
 	if (index >= NODE_SLOTS)
 		return;
 	first -= index << (height - 1) * NODE_SHIFT;
-	free_from(&node->slots[index], height - 1, first);
+	free_from(object, &node->slots[index], height - 1, first);
 	for (uint64_t next = index + 1; next < NODE_SLOTS; next++)
-		free_from(&node->slots[next], height - 1, 0);
+		free_from(object, &node->slots[next], height - 1, 0);
 	if (index == 0 && !node->slots[0]) {
 		kfree(node);
 		*slot = 0;
@@ -159,7 +194,7 @@ void memobj_truncate(struct memobj *object, uint64_t size)
 			       PAGE_SIZE - (size & ~PAGE_MASK));
 	}
 	if (has_room_for(object, kept))
-		free_from(&object->root, object->height, kept);
+		free_from(object, &object->root, object->height, kept);
 	if (!object->root)
 		object->height = 0;
 }

@@ -20,6 +20,12 @@ paddr_t memobj_page(struct memobj *object, uint64_t index, bool create);
 /* Gives an existing frame (its reference moves) as page `index`, which must be a hole. 0 or -ENOMEM. */
 long memobj_set_page(struct memobj *object, uint64_t index, paddr_t frame);
 
+uint64_t memobj_page_count(const struct memobj *object); /* pages that are not holes */
+
+/* The first page at or after `index` that is not a hole, or MEMOBJ_NO_PAGE. */
+#define MEMOBJ_NO_PAGE UINT64_MAX
+uint64_t memobj_next_page(const struct memobj *object, uint64_t index);
+
 /*
  * Frees the pages from byte `size` on and zeroes the rest of the page that holds it. Mappings of those pages must have been
  * removed by the caller (space_truncate_object).
