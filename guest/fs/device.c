@@ -77,14 +77,10 @@ static long console_write(struct file *file, struct user_io *io, uint64_t *posit
 	return wanted && !done ? -EFAULT : (long)done;
 }
 
-static const struct file_ops null_ops = {
-        .read = null_read, .write = null_write, .seek = null_seek, .seekable = true};
-static const struct file_ops zero_ops = {
-        .read = zero_read, .write = null_write, .seek = null_seek, .seekable = true};
-static const struct file_ops full_ops = {
-        .read = zero_read, .write = full_write, .seek = null_seek, .seekable = true};
-static const struct file_ops random_ops = {
-        .read = random_read, .write = null_write, .seek = random_seek, .seekable = true};
+static const struct file_ops null_ops = {.read = null_read, .write = null_write, .seek = null_seek};
+static const struct file_ops zero_ops = {.read = zero_read, .write = null_write, .seek = null_seek};
+static const struct file_ops full_ops = {.read = zero_read, .write = full_write, .seek = null_seek};
+static const struct file_ops random_ops = {.read = random_read, .write = null_write, .seek = random_seek};
 static const struct file_ops console_ops = {.read = null_read, .write = console_write};
 
 static const struct device {

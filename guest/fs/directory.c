@@ -26,15 +26,14 @@ static uint64_t next_position(struct inode *directory)
 	return list_entry(directory->entries.prev, struct directory_entry, link)->position + 1;
 }
 
-long directory_add(struct inode *directory, const char *name, size_t length, struct inode *inode)
+/* A new entry for `inode`, whose reference moves into it. NULL: out of memory. */
+static struct directory_entry *make_entry(struct inode *directory, const char *name, size_t length,
+                                          struct inode *inode)
 {
-	struct directory_entry *entry;
+	struct directory_entry *entry = kmalloc(sizeof(*entry) + length + 1);
 
-	if (!directory->links)
-		return -ENOENT;
-	entry = kmalloc(sizeof(*entry) + length + 1);
 	if (!entry)
-		return -ENOSPC;
+		return NULL;
 	entry->directory = directory;
 	entry->inode = inode;
 	entry->position = next_position(directory);
@@ -43,6 +42,24 @@ long directory_add(struct inode *directory, const char *name, size_t length, str
 	entry->name[length] = 0;
 	list_add_tail(&directory->entries, &entry->link);
 	list_add_tail(&inode->names, &entry->name_link);
+	inode_modified(directory);
+	return entry;
+}
+
+static void free_entry(struct directory_entry *entry)
+{
+	list_remove(&entry->link);
+	list_remove(&entry->name_link);
+	inode_modified(entry->directory);
+	kfree(entry);
+}
+
+long directory_add(struct inode *directory, const char *name, size_t length, struct inode *inode)
+{
+	if (!directory->links)
+		return -ENOENT;
+	if (!make_entry(directory, name, length, inode))
+		return -ENOSPC;
 	inode_get(inode);
 	inode->links++;
 	if (inode->kind == INODE_DIRECTORY) {
@@ -51,7 +68,6 @@ long directory_add(struct inode *directory, const char *name, size_t length, str
 		inode->links = 2; /* its own "." */
 		directory->links++;
 	}
-	inode_modified(directory);
 	return 0;
 }
 
@@ -59,18 +75,36 @@ void directory_remove(struct directory_entry *entry)
 {
 	struct inode *inode = entry->inode;
 
-	list_remove(&entry->link);
-	list_remove(&entry->name_link);
 	if (inode->kind == INODE_DIRECTORY) {
 		inode->links = 0;
 		entry->directory->links--;
 	} else {
 		inode->links--;
 	}
-	inode_modified(entry->directory);
 	inode_changed(inode);
-	kfree(entry);
+	free_entry(entry);
 	inode_put(inode);
+}
+
+long directory_move(struct directory_entry *entry, struct directory_entry *target, struct inode *directory,
+                    const char *name, size_t length)
+{
+	struct inode *inode = entry->inode, *old = entry->directory;
+
+	if (!make_entry(directory, name, length, inode))
+		return -ENOSPC;
+	if (target)
+		directory_remove(target);
+	free_entry(entry);
+	if (inode->kind == INODE_DIRECTORY && old != directory) {
+		old->links--;
+		directory->links++;
+		inode_get(directory);
+		inode->parent = directory;
+		inode_put(old);
+	}
+	inode_changed(inode);
+	return 0;
 }
 
 struct inode *directory_make(struct inode *parent, const char *name, struct inode *inode)
@@ -99,7 +133,7 @@ static long directory_seek(struct file *file, int64_t offset, int whence)
 	return offset;
 }
 
-const struct file_ops directory_ops = {.read = directory_read, .seek = directory_seek, .seekable = true};
+const struct file_ops directory_ops = {.read = directory_read, .seek = directory_seek};
 
 /* The buffer that getdents64 fills. */
 struct listing {

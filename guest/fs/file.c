@@ -8,7 +8,6 @@
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "proc/process.h"
-#include "proc/rlimit.h"
 
 struct file *file_create(struct inode *inode, const struct file_ops *ops, unsigned flags)
 {

@@ -76,10 +76,10 @@ struct file_ops {
 	/* The memory object that a mapping of this file shows (borrowed); NULL: cannot be mapped (-ENODEV).
 	 */
 	struct memobj *(*map)(struct file *file);
-	long (*seek)(struct file *file, int64_t offset, int whence); /* NULL: the common one */
-	long (*open)(struct file *file);                             /* 0 or -errno; NULL: nothing to do */
+	/* lseek, SEEK_SET to SEEK_HOLE; NULL: lseek, pread and pwrite are -ESPIPE. */
+	long (*seek)(struct file *file, int64_t offset, int whence);
+	long (*open)(struct file *file);    /* 0 or -errno; NULL: nothing to do */
 	void (*release)(struct file *file); /* at the last close; NULL: nothing to do */
-	bool seekable;                      /* else lseek, pread, pwrite: -ESPIPE */
 };
 
 /* A file on `inode` (which gets a reference), one reference. NULL: out of memory. */

@@ -52,6 +52,12 @@ struct directory_entry *directory_find(struct inode *directory, const char *name
  */
 long directory_add(struct inode *directory, const char *name, size_t length, struct inode *inode);
 void directory_remove(struct directory_entry *entry);
+/*
+ * Moves an entry to a name in a directory (maybe its own), removing `target`, the entry that has the name (or
+ * NULL). 0, or -ENOSPC with nothing changed.
+ */
+long directory_move(struct directory_entry *entry, struct directory_entry *target, struct inode *directory,
+                    const char *name, size_t length);
 
 /* Places a symbolic link, device or directory made by the kernel at boot; panics when memory is out. */
 struct inode *directory_make(struct inode *parent, const char *name, struct inode *inode);
@@ -79,6 +85,8 @@ extern const struct file_ops directory_ops;
 long regular_resize(struct inode *inode, uint64_t size);
 /* Writes kernel memory, extending the file. 0, -ENOSPC, -EFBIG. */
 long regular_write_kernel(struct inode *inode, uint64_t offset, const void *from, size_t size);
+/* Makes [offset, offset + size) read as zeroes, up to the end of the file. */
+void regular_zero(struct inode *inode, uint64_t offset, uint64_t size);
 /* Gives frames to every hole of [offset, offset + size). 0 or -ENOSPC. */
 long regular_allocate(struct inode *inode, uint64_t offset, uint64_t size);
 

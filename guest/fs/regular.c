@@ -125,6 +125,73 @@ long regular_allocate(struct inode *inode, uint64_t offset, uint64_t size)
 	return 0;
 }
 
+void regular_zero(struct inode *inode, uint64_t offset, uint64_t size)
+{
+	uint64_t end = MIN(offset + size, inode->size);
+
+	while (offset < end) {
+		uint64_t index = memobj_next_page(inode->data, offset / PAGE_SIZE);
+		size_t piece;
+
+		if (index == MEMOBJ_NO_PAGE || index * PAGE_SIZE >= end)
+			return;
+		offset = MAX(offset, index * PAGE_SIZE);
+		piece = in_page(offset, end - offset);
+		memset((char *)phys_to_virt(memobj_page(inode->data, index, false)) + offset % PAGE_SIZE, 0,
+		       piece);
+		offset += piece;
+	}
+}
+
+/* The first byte from `offset` on (within the file) that is data, or that is a hole; the end of the file
+ * counts as one. */
+static long find_data(const struct inode *inode, uint64_t offset)
+{
+	uint64_t index = memobj_next_page(inode->data, offset / PAGE_SIZE);
+
+	if (index == MEMOBJ_NO_PAGE || index * PAGE_SIZE >= inode->size)
+		return -ENXIO;
+	return (long)MAX(offset, index * PAGE_SIZE);
+}
+
+static long find_hole(const struct inode *inode, uint64_t offset)
+{
+	uint64_t index = offset / PAGE_SIZE;
+
+	while (memobj_next_page(inode->data, index) == index)
+		index++;
+	return (long)MIN(MAX(offset, index * PAGE_SIZE), inode->size);
+}
+
+static long regular_seek(struct file *file, int64_t offset, int whence)
+{
+	const struct inode *inode = file->inode;
+	int64_t result;
+
+	switch (whence) {
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		if (offset < 0 || (uint64_t)offset >= inode->size)
+			return -ENXIO;
+		result = whence == SEEK_DATA ? find_data(inode, (uint64_t)offset)
+		                             : find_hole(inode, (uint64_t)offset);
+		if (result < 0)
+			return result;
+		break;
+	case SEEK_SET:
+		result = offset;
+		break;
+	default: /* SEEK_CUR or SEEK_END */
+		if (__builtin_add_overflow((int64_t)(whence == SEEK_CUR ? file->position : inode->size),
+		                           offset, &result))
+			return -EINVAL;
+	}
+	if (result < 0)
+		return -EINVAL;
+	file->position = (uint64_t)result;
+	return result;
+}
+
 static struct memobj *regular_map(struct file *file)
 {
 	return file->inode->data;
@@ -142,5 +209,5 @@ const struct file_ops regular_ops = {
         .write = regular_write,
         .ioctl = regular_ioctl,
         .map = regular_map,
-        .seekable = true,
+        .seek = regular_seek,
 };

@@ -67,7 +67,7 @@ static long transfer_one_at(int fd, uint64_t buffer, size_t size, int64_t positi
 	file = fd_get(fd);
 	if (!file)
 		return -EBADF;
-	if (!file->ops->seekable)
+	if (!file->ops->seek)
 		return -ESPIPE;
 	return transfer(file, buffer, size, &at, direction);
 }
@@ -117,7 +117,7 @@ static long transfer_vector_at(int fd, uint64_t vector, uint64_t count, int64_t 
 	file = fd_get(fd);
 	if (!file)
 		return -EBADF;
-	if (!file->ops->seekable)
+	if (!file->ops->seek)
 		return -ESPIPE;
 	return transfer_segments(file, vector, count, &at, direction);
 }
@@ -162,38 +162,6 @@ long sys_pwritev(int fd, uint64_t vector, uint64_t count, int64_t position)
 	return transfer_vector_at(fd, vector, count, position, WRITING);
 }
 
-/* A file counts as one run of data: holes are not told apart. */
-static long seek(struct file *file, int64_t offset, int whence)
-{
-	int64_t size = file->inode->size, result;
-
-	switch (whence) {
-	case SEEK_SET:
-		result = offset;
-		break;
-	case SEEK_CUR:
-		if (__builtin_add_overflow((int64_t)file->position, offset, &result))
-			return -EINVAL;
-		break;
-	case SEEK_END:
-		if (__builtin_add_overflow(size, offset, &result))
-			return -EINVAL;
-		break;
-	case SEEK_DATA:
-	case SEEK_HOLE:
-		if (offset < 0 || offset >= size)
-			return -ENXIO;
-		result = whence == SEEK_DATA ? offset : size;
-		break;
-	default:
-		return -EINVAL;
-	}
-	if (result < 0)
-		return -EINVAL;
-	file->position = result;
-	return result;
-}
-
 long sys_lseek(int fd, int64_t offset, int whence)
 {
 	struct file *file = fd_get(fd);
@@ -202,7 +170,5 @@ long sys_lseek(int fd, int64_t offset, int whence)
 		return -EBADF;
 	if ((unsigned)whence > SEEK_HOLE)
 		return -EINVAL;
-	if (!file->ops->seekable)
-		return -ESPIPE;
-	return (file->ops->seek ? file->ops->seek : seek)(file, offset, whence);
+	return file->ops->seek ? file->ops->seek(file, offset, whence) : -ESPIPE;
 }

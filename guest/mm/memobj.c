@@ -132,12 +132,13 @@ uint64_t memobj_page_count(const struct memobj *object)
 /* The first page from `index` on below a slot, whose first page has index 0. */
 static uint64_t next_page(uint64_t slot, unsigned height, uint64_t index)
 {
-	unsigned shift = (height - 1) * NODE_SHIFT;
+	unsigned shift;
 
 	if (!slot)
 		return MEMOBJ_NO_PAGE;
 	if (height == 0)
 		return 0;
+	shift = (height - 1) * NODE_SHIFT;
 	for (uint64_t i = index >> shift; i < NODE_SLOTS; i++) {
 		uint64_t start = i << shift;
 		uint64_t found = next_page(((struct node *)slot)->slots[i], height - 1,
