@@ -25,3 +25,14 @@ $(UNIT)/kernel.a: $(UNIT_OBJECTS)
 
 $(UNIT)/test_%: $(UNIT)/guest/tests/unit/test_%.c.o $(UNIT)/kernel.a
 	$(CC) -fsanitize=undefined -o $@ $^
+
+# Parsers of bytes that anyone may have written: with the address sanitizer, too.
+UNIT_PARSERS := cpio json
+
+$(UNIT)/parser/%.c.o: guest/%.c
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -fsanitize=address -c $< -o $@
+
+$(UNIT_PARSERS:%=$(UNIT)/test_%): $(UNIT)/test_%: $(UNIT)/parser/tests/unit/test_%.c.o $(UNIT)/parser/fs/%.c.o \
+		$(UNIT)/kernel.a
+	$(CC) -fsanitize=address,undefined -o $@ $^
