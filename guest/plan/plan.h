@@ -13,6 +13,11 @@
  *     repeat=N      repetitions (default 1)
  *     env=NAME=VALUE   one variable of the environment; may be given again
  *     uid=N  cwd=PATH  stdin=PATH  (defaults 0, /, /dev/null)
+ *     backend=NAME  the mechanism that protects the libraries of the program (default none)
+ *     scrub=none|general|vector   what a gate clears on the way out (default none)
+ *     budget=N      most ticks of one library call (default: the kernel's)
+ *
+ * A key is given once at most (but for env). A line is shorter than PLAN_LINE_MAX bytes and holds no control character.
  *
  * The same parser runs in the launcher, which refuses a bad plan before it boots anything, and in the kernel.
  */
@@ -26,9 +31,14 @@
 #define PLAN_WORDS_MAX 256
 #define PLAN_LINE_MAX  8192
 
+/* Registers that a gate clears when it leaves a library: none, the scratch general ones, and the vector ones too. */
+enum plan_scrub { PLAN_SCRUB_NONE, PLAN_SCRUB_GENERAL, PLAN_SCRUB_VECTOR };
+
 struct plan_line {
 	char id[PLAN_ID_MAX];
-	const char *backend;     /* name; default "none" */
+	const char *backend; /* name; default "none" */
+	enum plan_scrub scrub;
+	uint64_t budget; /* ticks of one library call, 0: the kernel's default */
 	uint64_t ticks;  /* 0: no limit */
 	uint64_t memory; /* bytes, 0: no limit */
 	uint64_t repeat;
