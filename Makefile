@@ -1,9 +1,14 @@
-# Portcullis: see README.md. Every folder adds its part in build.mk; all output goes to build/.
+# Portcullis: see README.md. Every folder adds its part in build.mk; all output goes to $(BUILD).
+#
+# A part may append to ALL (what `make` builds) and TESTS (what `make test` builds as well).
 
 BUILD := build
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
+endif
 SHELL := /bin/bash
 
 CC       := gcc
@@ -13,10 +18,32 @@ HOST_CFLAGS := -std=c11 -O2 -g $(WARNINGS) -D_GNU_SOURCE -I. -Iguest -MMD -MP
 
 include guest/build.mk
 include host/build.mk
+-include guest/tests/build.mk
 -include backends/build.mk workloads/build.mk harness/build.mk
 
-.PHONY: all clean
+# make builds an included file before anything else: so packages are there before the first command needs them.
+ifneq ($(filter-out clean deps,$(or $(MAKECMDGOALS),all)),)
+include $(BUILD)/deps.mk
+endif
+$(BUILD)/deps.mk: harness/packages harness/deps
+	@BUILD=$(BUILD) harness/deps $@
+
+.PHONY: all deps run test bench clean
 all: $(ALL)
+
+deps:
+	@BUILD=$(BUILD) harness/deps $(BUILD)/deps.mk
+
+# A demonstration: a few programs on each engine.
+run: all $(TESTS)
+	@BUILD=$(BUILD) harness/demo
+
+# SUITES="NAME ..." runs only these; harness/test --list names them.
+test: all $(TESTS)
+	@BUILD=$(BUILD) harness/test $(if $(SUITES),--only "$(SUITES)")
+
+bench: all $(TESTS)
+	@BUILD=$(BUILD) guest/tests/bench.py
 
 clean:
 	rm -rf $(BUILD)
