@@ -2,9 +2,13 @@
 
 KERNEL_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
 	-mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
-	-fno-strict-aliasing -ffunction-sections -fcf-protection=none -fno-common -Iguest -I. -MMD -MP
+	-fno-strict-aliasing -ffunction-sections -fcf-protection=none -fno-common -Iguest -Ibackends -Ibackends/include -I. -MMD -MP
 KERNEL_SOURCES := $(wildcard guest/*.c guest/*/*.c) $(filter-out guest/boot/rom.S,$(wildcard guest/*/*.S))
 KERNEL_SOURCES := $(filter-out guest/tests/%,$(KERNEL_SOURCES))
+
+# Kernel halves and gates of the backends, and what the kernel shares with the host's tools.
+BACKENDS ?= $(patsubst %/kernel.c,%,$(wildcard backends/*/kernel.c))
+KERNEL_SOURCES += $(foreach backend,$(BACKENDS),$(wildcard $(backend)/*.c $(backend)/*.S)) backends/image/parse.c
 KERNEL_OBJECTS := $(KERNEL_SOURCES:%=$(BUILD)/%.o)
 
 $(BUILD)/guest/%.c.o: guest/%.c
@@ -12,6 +16,14 @@ $(BUILD)/guest/%.c.o: guest/%.c
 	$(CC) $(KERNEL_CFLAGS) -c $< -o $@
 
 $(BUILD)/guest/%.S.o: guest/%.S
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -c $< -o $@
+
+$(BUILD)/backends/%.c.o: backends/%.c
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -c $< -o $@
+
+$(BUILD)/backends/%.S.o: backends/%.S
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) -c $< -o $@
 

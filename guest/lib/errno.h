@@ -43,6 +43,7 @@
 #define EOVERFLOW 75
 #define EOPNOTSUPP 95
 #define ETIMEDOUT 110
+#define ESTALE 116
 
 /*
  * Never seen by programs: what an interrupted system call returns, so that signal delivery decides

@@ -1,6 +1,7 @@
 /* Address spaces: life, fork, and the operations on ranges. */
 #include "mm/space.h"
 
+#include "domain/domain.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "mm/kernel_map.h"
@@ -46,6 +47,7 @@ void space_put(struct space *space)
 		return;
 	if (this_cpu->space == space)
 		space_switch(NULL);
+	domain_release_space(space);
 	pagetable_free(space->pml4, 0, DOMAIN_BASE);
 	list_for_each_safe (node, &space->mappings)
 		mapping_remove(list_entry(node, struct mapping, link));

@@ -1,5 +1,6 @@
 #include "mm/uaccess.h"
 
+#include "domain/domain.h"
 #include "lib/errno.h"
 #include "mm/layout.h"
 #include "proc/process.h"
@@ -22,7 +23,7 @@ static bool is_allowed(uint64_t address, size_t size)
 {
 	uint64_t limit = current_thread()->user_limit;
 
-	return address <= limit && size <= limit - address;
+	return (address <= limit && size <= limit - address) || domain_allows(address, size);
 }
 
 long copy_from_user(void *to, uint64_t from, size_t size)
@@ -46,9 +47,12 @@ long copy_string_from_user(char *to, uint64_t from, size_t size)
 	size_t room;
 	long length;
 
-	if (from >= limit)
+	if (from < limit)
+		room = MIN(size, limit - from);
+	else if (domain_allows(from, size))
+		room = size;
+	else
 		return -EFAULT;
-	room = MIN(size, limit - from);
 	length = user_copy_string(to, (const char *)from, room);
 	if (length < 0)
 		return -EFAULT;

@@ -1,6 +1,7 @@
 #include "plan/run.h"
 
 #include "channel.h"
+#include "domain/backend.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "panic.h"
@@ -162,6 +163,19 @@ static long collect_strings(const struct plan_line *line, struct exec_strings *s
 	return error;
 }
 
+/* The backend of that name if this machine can run it; says why not. */
+static const struct backend *choose_backend(const char *name)
+{
+	const struct backend *backend = backend_find(name);
+	const char *missing = backend && backend->missing ? backend->missing() : NULL;
+
+	if (!backend)
+		kprintf("backend %s: there is none of that name in this kernel\n", name);
+	else if (missing)
+		kprintf("backend %s: %s\n", name, missing);
+	return missing ? NULL : backend;
+}
+
 /* First code of a run's main thread, in the kernel. */
 static void start_program(void)
 {
@@ -171,6 +185,9 @@ static void start_program(void)
 	struct exec_strings strings = {0};
 	long error = open_standard_files(line);
 
+	process->backend = choose_backend(line->backend);
+	if (!process->backend)
+		error = -EOPNOTSUPP;
 	if (!error)
 		error = change_directory(line->cwd);
 	process->credentials = (struct credentials){line->uid, line->uid, line->uid, line->uid, line->uid, line->uid};

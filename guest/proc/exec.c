@@ -4,6 +4,8 @@
  * The new stack, from the top: strings, AT_RANDOM bytes, auxiliary vector, envp, argv, argc (System V ABI, AMD64 supplement,
  * 3.4.1).
  */
+#include "domain/domain.h"
+#include "domain/switch.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "mm/uaccess.h"
@@ -364,6 +366,7 @@ static void replace_space(struct process *process, struct space *space)
 {
 	struct space *old = process->space;
 
+	domain_thread_gone(current_thread());
 	process->space = space;
 	space_switch(space);
 	if (old)
@@ -428,6 +431,7 @@ static void reset_thread(struct thread *thread)
 	thread->signal_stack = (struct signal_stack){0};
 	thread->clear_tid = 0;
 	thread->robust_list = 0;
+	domain_reset_thread(thread);
 	fpu_reset(thread->xsave);
 	fpu_load(thread->xsave);
 }
@@ -453,7 +457,10 @@ static long exec_program(struct program *program, const char *path, const struct
 	}
 	replace_space(process, space);
 	reset_thread(current_thread());
-	error = load(program, space);
+	error = domain_thread_prepare(current_thread());
+	write_msr(MSR_KERNEL_GS_BASE, current_thread()->gs_base);
+	if (!error)
+		error = load(program, space);
 	if (!error)
 		error = build_stack(program, strings, path, &sp);
 	if (error) { /* the old program is gone */

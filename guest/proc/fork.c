@@ -1,4 +1,5 @@
 /* fork, vfork, clone. */
+#include "domain/domain.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "mm/uaccess.h"
@@ -56,6 +57,7 @@ static struct process *copy_process(uint64_t flags)
 	if (!process)
 		return NULL;
 	process->exit_signal = flags & CSIGNAL;
+	process->backend = parent->backend;
 	process->executable = parent->executable;
 	if (process->executable)
 		inode_get(process->executable);
@@ -101,7 +103,12 @@ static struct thread *copy_thread(struct process *process, const struct clone_ar
 	thread = thread_create(process, &regs, NULL);
 	if (!thread)
 		return NULL;
+	if (domain_thread_prepare(thread)) {
+		thread_discard(thread);
+		return NULL;
+	}
 	fpu_save(thread->xsave);
+	thread->pkru = parent->pkru;
 	thread->fs_base = arguments->flags & CLONE_SETTLS ? arguments->tls : parent->fs_base;
 	thread->signal_mask = parent->restore_mask ? parent->saved_mask : parent->signal_mask;
 	if (!(arguments->flags & CLONE_VM) || arguments->flags & CLONE_VFORK)
@@ -131,6 +138,8 @@ static long do_clone(const struct clone_arguments *arguments)
 	if (flags & ~CLONE_KNOWN || (flags & CLONE_SIGHAND && !(flags & CLONE_VM)) ||
 	    (flags & CLONE_THREAD && !(flags & CLONE_SIGHAND)))
 		return -EINVAL;
+	if (domain_inside())
+		return -EPERM;
 	if (flags & CLONE_SETTLS && arguments->tls >= APPLICATION_END)
 		return -EPERM;
 	if (!(flags & CLONE_THREAD))
@@ -141,6 +150,11 @@ static long do_clone(const struct clone_arguments *arguments)
 	if (!thread) {
 		if (!(flags & CLONE_THREAD))
 			undo_process(process);
+		return -ENOMEM;
+	}
+	if (!(flags & CLONE_VM) && domain_fork(current_process(), process)) {
+		thread_discard(thread);
+		undo_process(process);
 		return -ENOMEM;
 	}
 	tid = thread->tid;

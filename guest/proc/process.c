@@ -1,5 +1,6 @@
 #include "proc/process.h"
 
+#include "domain/domain.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "mm/uaccess.h"
@@ -206,6 +207,7 @@ void thread_exit(int status)
 	process->system_ticks += thread->system_ticks;
 	thread->user_ticks = thread->system_ticks = 0;
 	signal_pending_clear(&thread->pending);
+	domain_thread_gone(thread);
 	list_remove(&thread->process_link);
 	if (--process->thread_count == 0)
 		process_finish(process, status);

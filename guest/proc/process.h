@@ -11,7 +11,9 @@
 #include "x86/percpu.h"
 #include "x86/regs.h"
 
+struct backend;
 struct run;
+struct upcall;
 
 struct credentials {
 	uint32_t uid, euid, suid;
@@ -41,6 +43,7 @@ struct process {
 	struct fs_context *fs;
 	struct credentials credentials;
 	struct run *run; /* the plan line that it belongs to */
+	const struct backend *backend; /* what its libraries run on; NULL: a process of the kernel */
 	char comm[COMM_SIZE];
 	struct inode *executable; /* for symbols and /proc/self/exe */
 
@@ -86,6 +89,13 @@ struct thread {
 	struct regs *regs;     /* the user's, at the top of the kernel stack */
 	void *xsave;           /* user x87, SSE and AVX state while not running (64-byte aligned) */
 	uint64_t fs_base, gs_base;
+	unsigned slot;  /* of user threads, unique in the system */
+	bool has_slot;
+	uint32_t pkru;  /* while the thread does not run */
+	struct domain *domain;         /* whose rights it has, where the backend's gate passes through the kernel */
+	struct upcall *upcall;         /* a call by the kernel into a library, while it lasts */
+	uint64_t exit_watch;           /* execute watchpoint at a gate's exit, 0: none */
+	const char *attach_reason;     /* of the last attach that failed */
 	bool attention; /* set by whatever signal_is_pending() looks at: look before the next return to user mode */
 	uint64_t user_limit;   /* user addresses at or above are refused in system calls: see mm/uaccess.h */
 

@@ -1,5 +1,7 @@
 #include "proc/sched.h"
 
+#include "domain/domain.h"
+#include "domain/switch.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "plan/run.h"
@@ -101,6 +103,14 @@ static void free_thread(struct thread *thread)
 	process_put(process);
 }
 
+void thread_discard(struct thread *thread)
+{
+	domain_thread_gone(thread);
+	list_remove(&thread->process_link);
+	thread->process->thread_count--;
+	free_thread(thread);
+}
+
 /* ---- switching -------------------------------------------------------------------------------------------- */
 
 void thread_wake(struct thread *thread)
@@ -139,6 +149,7 @@ static void switch_to(struct thread *next)
 	struct thread *previous = current_thread();
 
 	account_update();
+	domain_switch_out(previous);
 	this_cpu->thread = next;
 	this_cpu->kernel_stack = next->kernel_stack;
 	if (next->process->space) {
@@ -146,6 +157,7 @@ static void switch_to(struct thread *next)
 		fpu_switch(previous->xsave, next->xsave);
 		write_msr(MSR_FS_BASE, next->fs_base);
 		write_msr(MSR_KERNEL_GS_BASE, next->gs_base);
+		domain_switch_in(next);
 	} else if (previous->process->space) {
 		fpu_save(previous->xsave);
 	}

@@ -5,7 +5,7 @@
 #include "proc/process.h"
 #include "x86/cpu.h"
 
-#define KERNEL_STACK_ORDER 1 /* frames: 8 KiB */
+#define KERNEL_STACK_ORDER 2 /* frames: 16 KiB */
 #define QUANTUM_NS         10000000UL /* time slice while others can run */
 
 void sched_init(void); /* makes the caller the idle thread of this CPU */
@@ -15,6 +15,7 @@ void sched_init(void); /* makes the caller the idle thread of this CPU */
  * never returns from it; else a user thread that starts with a copy of *regs.
  */
 struct thread *thread_create(struct process *process, const struct regs *regs, void (*entry)(void));
+void thread_discard(struct thread *thread); /* one that never ran */
 void thread_wake(struct thread *thread); /* makes a new or blocked thread runnable; harmless on a runnable one */
 
 void schedule(void);  /* lets the next runnable thread run; returns when this one is chosen again */

@@ -1,5 +1,7 @@
 #include "proc/signal.h"
 
+#include "domain/switch.h"
+#include "domain/upcall.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "plan/run.h"
@@ -361,12 +363,27 @@ static void handle(struct regs *regs, const struct signal_info *info)
 	signal_set_mask(mask);
 }
 
+/* The end of a run does not wait for a library to be left; nor does a call by the kernel outlive its process. */
+static bool must_end_now(const struct process *process)
+{
+	return process->exiting && (upcall_is_active() || (process->run && process->run->killed));
+}
+
 void signal_deliver(struct regs *regs)
 {
 	struct thread *thread = current_thread();
 	struct process *process = thread->process;
 	struct signal_info info;
 
+	if (must_end_now(process)) {
+		if (upcall_is_active())
+			upcall_abort();
+		thread_exit(process->exit_status);
+	}
+	if (domain_defer_event()) {
+		thread->attention = false;
+		return;
+	}
 	if (process->exiting)
 		thread_exit(process->exit_status);
 	if (is_replaced(thread))

@@ -20,6 +20,7 @@ void syscall_dispatch(struct regs *regs)
 	uint64_t number = regs->rax;
 
 	account_enter();
+	current_thread()->regs = regs;
 	if (number < ARRAY_SIZE(table) && table[number])
 		regs->rax = (uint64_t)table[number](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
 	else

@@ -144,4 +144,8 @@ SYSCALL(302, prlimit64)
 SYSCALL(316, renameat2)
 SYSCALL(318, getrandom)
 SYSCALL(439, faccessat2)
+SYSCALL(1024, domain_attach)
+SYSCALL(1025, domain_detach)
+SYSCALL(1026, domain_info)
+SYSCALL(1027, domain_return)
 /* clang-format on */

@@ -1,4 +1,6 @@
 /* Traps: exceptions and interrupts, from programs and from the kernel itself. */
+#include "domain/domain.h"
+#include "domain/switch.h"
 #include "lib/errno.h"
 #include "mm/uaccess.h"
 #include "panic.h"
@@ -9,7 +11,6 @@
 #include "x86/fpu.h"
 #include "x86/timer.h"
 
-#define DR6_SINGLE_STEP (1UL << 14)
 #define DR6_RESET       0xffff0ff0UL
 
 static const struct {
@@ -66,7 +67,9 @@ static void kernel_page_fault(struct regs *regs, uint64_t address)
 
 	if (!fixup || address >= DIRECT_MAP_BASE)
 		kernel_trap(regs);
-	if (space)
+	if (space && address >= DOMAIN_BASE)
+		result = domain_fault(address, regs->error | FAULT_U);
+	else if (space)
 		result = space_fault(space, address, regs->error | FAULT_U);
 	if (result == FAULT_NO_MEMORY)
 		run_out_of_memory(current_process()->run);
@@ -80,6 +83,8 @@ static void user_page_fault(const struct regs *regs, uint64_t address)
 
 	if (address < APPLICATION_END)
 		result = space_fault(current_process()->space, address, regs->error);
+	else if (address >= DOMAIN_BASE && address < DOMAIN_END)
+		result = domain_fault(address, regs->error);
 	else if (regs->error & FAULT_P)
 		result = FAULT_PROTECTION;
 	switch (result) {
@@ -149,7 +154,11 @@ static void user_exception(struct regs *regs)
 	if (regs->vector == VECTOR_XM)
 		code = simd_code();
 	if (regs->vector == VECTOR_DB) {
+		uint64_t dr6 = read_dr6();
+
 		write_dr6(DR6_RESET);
+		if (domain_debug_exception(regs, dr6))
+			return;
 		regs->rflags &= ~RFLAGS_TF;
 	}
 	raise(regs, signal, code, address);

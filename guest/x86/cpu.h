@@ -180,6 +180,20 @@ static inline uint64_t scale(uint64_t value, uint64_t multiplier, uint64_t divis
 	return low;
 }
 
+/* Only where CR4.PKE is set. */
+static inline uint32_t read_pkru(void)
+{
+	uint32_t value;
+
+	__asm__ volatile("rdpkru" : "=a"(value) : "c"(0) : "edx");
+	return value;
+}
+
+static inline void write_pkru(uint32_t value)
+{
+	__asm__ volatile("wrpkru" : : "a"(value), "c"(0), "d"(0) : "memory");
+}
+
 static inline uint64_t read_tsc(void)
 {
 	uint32_t low, high;

@@ -189,6 +189,32 @@ switch_stacks:
 	pop	%rbp
 	ret
 
+	.globl	upcall_enter
+upcall_enter:
+	push	%rbp
+	push	%rbx
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	mov	%rsp, (%rsi)
+	mov	%rsp, %rax
+	and	$-16, %rax
+	mov	%rax, (%rdx)
+	mov	%rax, %gs:CPU_KERNEL_STACK
+	jmp	restore
+
+	.globl	upcall_leave
+upcall_leave:
+	mov	%rdi, %rsp
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbx
+	pop	%rbp
+	ret
+
 	.globl	thread_start
 thread_start:
 	call	thread_started

@@ -19,6 +19,13 @@ void switch_stacks(uint64_t *save, uint64_t load);
 void thread_start(void);        /* first code of a new user thread: leaves to user mode */
 void kernel_thread_start(void); /* first code of a kernel thread: calls RBX */
 
+/*
+ * Leaves to user mode with *regs; entries from there use the kernel stack below the caller's frames, whose top goes to
+ * *kernel_stack. Returns after upcall_leave(*save).
+ */
+void upcall_enter(struct regs *regs, uint64_t *save, uint64_t *kernel_stack);
+_Noreturn void upcall_leave(uint64_t saved);
+
 /* Called by entry.S. */
 void syscall_dispatch(struct regs *regs);
 void trap_dispatch(struct regs *regs);

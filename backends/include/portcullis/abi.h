@@ -31,6 +31,9 @@
 #define PORTCULLIS_INFO_BACKEND 0 /* name of the backend that this process runs on */
 #define PORTCULLIS_INFO_REASON  1 /* sentence on this thread's last failed attach; empty if there is none */
 
+/* domain_return(long value): ends a call that the kernel made into the library; issued by the gate area's return thunk. */
+#define PORTCULLIS_SYS_RETURN 1027
+
 #define PORTCULLIS_PRIVATE 0u /* flags of domain_attach: a domain of this process alone */
 #define PORTCULLIS_SHARED  1u /* the one domain of all processes that attach to the image so */
 

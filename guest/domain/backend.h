@@ -1,0 +1,64 @@
+/*
+ * What a backend is to the kernel. A backend is a folder in backends/ (or anywhere, see backends/README.md) with its kernel
+ * half, which registers one or more `struct backend`, and its gate.
+ */
+#ifndef GUEST_DOMAIN_BACKEND_H
+#define GUEST_DOMAIN_BACKEND_H
+
+#include "domain/domain.h"
+
+enum scrub { SCRUB_NONE, SCRUB_GENERAL, SCRUB_VECTOR };
+
+/* Instructions that a backend's gate.S provides and the kernel copies into a domain's gate pages. */
+struct gate_code {
+	const char *start, *end;
+};
+
+struct backend {
+	const char *name;
+	unsigned domains_max; /* in one process */
+
+	/* NULL, or one sentence that says what this machine lacks. May be NULL: needs nothing. */
+	const char *(*missing)(void);
+
+	/*
+	 * A new domain whose pages are not yet mapped: sets page_bits, takes keys and the like. 0, -ENOSPC (no more domains),
+	 * -ENOMEM. destroy() undoes it. Either may be NULL.
+	 */
+	long (*create)(struct domain *domain, struct space *space);
+	void (*destroy)(struct domain *domain);
+
+	/* Fills the gate pages (gate_page_write()) and says in exit_address where an entrance ends. 0 or -ENOMEM. NULL: no gate. */
+	long (*build_gate)(struct domain *domain);
+
+	/* What the stub of entry `index` jumps to. NULL: the function itself. */
+	uint64_t (*entry)(const struct domain *domain, unsigned index);
+
+	/* Makes the domain's pages part of the space, in the backend's way, and undoes it. 0 or -errno. */
+	long (*link)(struct domain *domain, struct space *space);
+	void (*unlink)(struct domain *domain, struct space *space);
+
+	/*
+	 * The domain whose rights the current thread has in user mode, NULL: the application's. For the backend `none` every
+	 * domain's rights are the application's: open_to_all.
+	 */
+	struct domain *(*inside)(void);
+	bool open_to_all;
+
+	/* For calls that the kernel makes into a library: gives the current thread the domain's rights in `regs`, and takes them away. */
+	void (*raise)(struct domain *domain, struct regs *regs);
+	void (*drop)(struct domain *domain);
+
+	/* At a switch of threads: saves what `previous` has, loads what `next` has. May be NULL. */
+	void (*switch_out)(struct thread *previous);
+	void (*switch_in)(struct thread *next);
+};
+
+/* Registers a backend: place it at file scope. */
+#define REGISTER_BACKEND(variable)                                                                          \
+	static const struct backend *const variable##_registration                                          \
+		__attribute__((used, section(".backends"))) = &(variable)
+
+const struct backend *backend_find(const char *name); /* NULL: there is none of that name */
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * Domains: the memory of protected libraries, their images, and who is attached to them.
+ *
+ * A domain has a page-table sub-tree of its own below one PML4 slot (layout: portcullis/layout.h); a backend decides
+ * how it becomes part of an address space. Attachments belong to an address space, so that they end with exec and exit.
+ */
+#ifndef GUEST_DOMAIN_DOMAIN_H
+#define GUEST_DOMAIN_DOMAIN_H
+
+#include "lib/lib.h"
+#include "lib/list.h"
+#include "mm/layout.h"
+#include "mm/space.h"
+#include "portcullis/abi.h"
+#include "portcullis/image.h"
+
+struct backend;
+struct inode;
+struct process;
+struct regs;
+struct thread;
+
+struct domain {
+	unsigned references; /* attachments */
+	const struct backend *backend;
+	struct list link; /* shared ones: in the list of all shared domains */
+	bool shared;
+	unsigned slot; /* index of the PML4 slot, from 0 for DOMAIN_FIRST_SLOT */
+	uint64_t base; /* address of the slot */
+	paddr_t pml4;  /* a table whose only entry is the domain's sub-tree */
+	struct account *account;
+	struct inode *image_inode;
+	struct portcullis_image descriptor; /* fixed part, checked */
+	uint64_t *functions;                /* addresses of the entry points */
+	uint64_t init, teardown;            /* addresses, 0: none */
+	uint64_t copy_start, copy_end, copy_fixup;
+	uint64_t image_size;  /* bytes in memory */
+	uint64_t page_bits;   /* PTE_U and the protection key of its pages */
+	uint64_t exit_address; /* of the gate's last instruction, in the application's rights; 0: no gate */
+	uint64_t return_thunk; /* where a call by the kernel returns to */
+	bool client_used[PORTCULLIS_CLIENTS_MAX];
+	unsigned key;           /* of backends that use protection keys; 0: none */
+};
+
+/* One attachment: a domain in a space. */
+struct attachment {
+	struct domain *domain;
+	struct portcullis_client client;
+};
+
+/* The attachments of one space, by slot. */
+struct domain_table {
+	struct attachment slots[DOMAIN_SLOT_COUNT];
+	unsigned count;
+};
+
+/* The attachment that holds `address`, NULL: none. */
+struct attachment *domain_at(const struct space *space, uint64_t address);
+
+/* The domain whose rights the current thread has now, NULL: the application's. */
+struct domain *domain_inside(void);
+
+/* May the current thread, with the rights that it has now, name [address, address + size) of domain memory in a system call? */
+bool domain_allows(uint64_t address, size_t size);
+
+/* A fault at a domain address. */
+enum fault_result domain_fault(uint64_t address, uint64_t error);
+
+/* Hooks of address spaces. */
+long domain_fork(struct process *parent, struct process *child); /* the child's thread exists; 0 or -errno */
+void domain_release_space(struct space *space);
+
+/* Gives a user thread its slot and its page in its process's space. 0, -EAGAIN (no slot is free) or -ENOMEM. */
+long domain_thread_prepare(struct thread *thread);
+void domain_thread_gone(struct thread *thread); /* while the process still has its space */
+
+/* ---- for backends ----------------------------------------------------------------------------------------- */
+
+/* Writes into the gate pages, gate data or image of the domain through the kernel's own mapping. 0 or -ENOMEM. */
+long domain_write(struct domain *domain, uint64_t offset, const void *from, size_t size);
+
+/* Stores one word on a protected stack. 0 or -ENOMEM. */
+long domain_write_stack(struct domain *domain, uint64_t offset, uint64_t value);
+
+/*
+ * Writes the gate code at the start of the domain and a thunk for each entry point: "push index; jmp gate". Returns 0 or
+ * -ENOMEM; thunk i lies at gate_thunk(domain, i).
+ */
+long domain_write_gate(struct domain *domain, const char *start, const char *end);
+uint64_t gate_thunk(const struct domain *domain, unsigned index);
+
+/* Links or unlinks the domain's whole sub-tree in the space's own PML4. */
+long domain_link_subtree(struct domain *domain, struct space *space);
+void domain_unlink_subtree(struct domain *domain, struct space *space);
+
+/* This thread's protected stack in the domain: its top. */
+uint64_t domain_stack_top(const struct domain *domain, const struct thread *thread);
+
+#endif

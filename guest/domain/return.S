@@ -1,0 +1,11 @@
+/* Copied into every domain's gate area: where a function that the kernel called returns to. */
+#include "portcullis/abi.h"
+
+	.section .rodata.return_thunk, "a"
+	.globl	return_thunk_start, return_thunk_end
+return_thunk_start:
+	mov	%rax, %rdi
+	mov	$PORTCULLIS_SYS_RETURN, %eax
+	syscall
+	ud2                                     # not in a call by the kernel
+return_thunk_end:

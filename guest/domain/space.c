@@ -1,0 +1,59 @@
+/* A domain in an address space: links, faults. */
+#include "domain/backend.h"
+#include "domain/build.h"
+#include "lib/errno.h"
+#include "mm/pagetable.h"
+#include "proc/process.h"
+
+static uint64_t *slot_of(paddr_t pml4, const struct domain *domain)
+{
+	return (uint64_t *)phys_to_virt(pml4) + PML4_SLOT(domain->base);
+}
+
+long domain_link_subtree(struct domain *domain, struct space *space)
+{
+	*slot_of(space->pml4, domain) = *slot_of(domain->pml4, domain);
+	return 0;
+}
+
+void domain_unlink_subtree(struct domain *domain, struct space *space)
+{
+	*slot_of(space->pml4, domain) = 0;
+	space_flush_all(space);
+}
+
+uint64_t domain_stack_top(const struct domain *domain, const struct thread *thread)
+{
+	return domain->base + PORTCULLIS_STACKS_OFFSET + (thread->slot + 1UL) * PORTCULLIS_STACK_STRIDE;
+}
+
+/* Heap within its limit, and the current thread's own stack but for its guard. */
+static bool is_on_demand(const struct domain *domain, uint64_t offset)
+{
+	uint64_t stack_top = domain_stack_top(domain, current_thread()) - domain->base;
+
+	return offset - PORTCULLIS_HEAP_OFFSET < domain->descriptor.heap_limit ||
+	       (offset < stack_top && offset >= stack_top - domain->descriptor.stack_size);
+}
+
+enum fault_result domain_fault(uint64_t address, uint64_t error)
+{
+	struct process *process = current_process();
+	struct attachment *attachment = domain_at(process->space, address);
+	struct domain *domain = attachment ? attachment->domain : NULL;
+	uint64_t *entry;
+	paddr_t frame;
+
+	if (!domain)
+		return FAULT_NOT_MAPPED;
+	if (error & FAULT_P)
+		return FAULT_PROTECTION;
+	if (!domain_allows(address, 1) || error & FAULT_I || !is_on_demand(domain, address - domain->base))
+		return FAULT_NOT_MAPPED;
+	entry = pagetable_create(domain->pml4, address, domain->account);
+	frame = entry ? frame_alloc_zeroed(domain->account) : 0;
+	if (!frame)
+		return FAULT_NO_MEMORY;
+	*entry = frame | PTE_P | PTE_W | PTE_NX | domain->page_bits;
+	return FAULT_RESOLVED;
+}

@@ -1,0 +1,77 @@
+#include "domain/switch.h"
+
+#include "domain/backend.h"
+#include "proc/process.h"
+#include "x86/cpu.h"
+#include "x86/features.h"
+
+/* DR7 (SDM vol. 3A, 17.2.4): register 3 local enable, length and type 0: an instruction. DR3 is for exits. */
+#define DR7_RESERVED  (1UL << 10)
+#define DR7_LOCAL_3   (1UL << 6)
+#define DR6_HIT_3     (1UL << 3)
+
+static void load_exit_watch(uint64_t address)
+{
+	uint64_t dr7 = read_dr7();
+
+	if (address)
+		write_dr3(address);
+	write_dr7(address ? dr7 | DR7_LOCAL_3 : dr7 & ~DR7_LOCAL_3);
+}
+
+void domain_switch_out(struct thread *previous)
+{
+	if (features.pku)
+		previous->pkru = read_pkru();
+	if (previous->exit_watch)
+		load_exit_watch(0);
+	if (previous->process->backend && previous->process->backend->switch_out)
+		previous->process->backend->switch_out(previous);
+}
+
+void domain_switch_in(struct thread *next)
+{
+	if (features.pku)
+		write_pkru(next->pkru);
+	if (next->exit_watch)
+		load_exit_watch(next->exit_watch);
+	if (next->process->backend && next->process->backend->switch_in)
+		next->process->backend->switch_in(next);
+}
+
+void domain_reset_thread(struct thread *thread)
+{
+	if (thread->exit_watch)
+		load_exit_watch(0);
+	thread->exit_watch = 0;
+	thread->domain = NULL;
+	thread->pkru = PKRU_APPLICATION;
+	if (features.pku)
+		write_pkru(thread->pkru);
+	if (thread->process->backend && thread->process->backend->switch_in)
+		thread->process->backend->switch_in(thread);
+}
+
+bool domain_defer_event(void)
+{
+	struct domain *domain = domain_inside();
+	struct thread *thread = current_thread();
+
+	if (!domain)
+		return false;
+	thread->exit_watch = domain->exit_address;
+	load_exit_watch(thread->exit_watch);
+	return true;
+}
+
+bool domain_debug_exception(struct regs *regs, uint64_t dr6)
+{
+	struct thread *thread = current_thread();
+
+	if (!(dr6 & DR6_HIT_3) || regs->rip != thread->exit_watch)
+		return false;
+	thread->exit_watch = 0;
+	load_exit_watch(0);
+	thread->attention = true;
+	return true;
+}

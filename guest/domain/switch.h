@@ -1,0 +1,29 @@
+/* What of a thread's rights and watchpoints lies in CPU registers: saved and loaded at a switch of threads. */
+#ifndef GUEST_DOMAIN_SWITCH_H
+#define GUEST_DOMAIN_SWITCH_H
+
+#include "lib/lib.h"
+
+struct regs;
+struct thread;
+
+/*
+ * PKRU of application code: access to key 0 alone, under every backend (SDM vol. 3A, 4.6.2: two bits a key, access-disable and
+ * write-disable).
+ */
+#define PKRU_APPLICATION 0x55555554U
+
+void domain_switch_out(struct thread *previous);
+void domain_switch_in(struct thread *next);
+void domain_reset_thread(struct thread *thread); /* the current one: the application's rights, no watchpoint (exec) */
+
+/*
+ * An event waits for the current thread, which is inside a library: it will be looked at when the thread leaves. True when
+ * that is so; false when the thread has the application's rights and the event can be acted on now.
+ */
+bool domain_defer_event(void);
+
+/* A debug exception at a watchpoint of ours. False: it is the program's own. */
+bool domain_debug_exception(struct regs *regs, uint64_t dr6);
+
+#endif

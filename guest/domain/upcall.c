@@ -1,0 +1,72 @@
+#include "domain/upcall.h"
+
+#include "domain/backend.h"
+#include "lib/errno.h"
+#include "proc/process.h"
+#include "x86/cpu.h"
+#include "x86/entry.h"
+
+/* Of the call that a thread executes; calls do not nest. */
+struct upcall {
+	uint64_t kernel_sp;    /* where upcall_leave() returns */
+	uint64_t kernel_stack; /* top for entries before the call */
+	struct regs *regs;
+	bool aborted;
+	long result;
+};
+
+bool upcall_is_active(void)
+{
+	return current_thread()->upcall;
+}
+
+static _Noreturn void finish(long result, bool aborted)
+{
+	struct upcall *upcall = current_thread()->upcall;
+
+	upcall->result = result;
+	upcall->aborted = aborted;
+	upcall_leave(upcall->kernel_sp);
+}
+
+void upcall_abort(void)
+{
+	finish(0, true);
+}
+
+/* What the return thunk calls: the library function's value. */
+long sys_domain_return(long value)
+{
+	if (!upcall_is_active())
+		return -EPERM;
+	finish(value, false);
+}
+
+long domain_call(struct domain *domain, uint64_t function, uint64_t argument, long *result)
+{
+	struct thread *thread = current_thread();
+	struct upcall upcall = {.kernel_stack = thread->kernel_stack, .regs = thread->regs};
+	uint64_t sp = domain_stack_top(domain, thread) - 8;
+	struct regs regs = {
+		.rdi = argument,
+		.rip = function,
+		.rsp = sp,
+		.rflags = RFLAGS_MBS1 | RFLAGS_IF,
+		.cs = SELECTOR_USER_CODE,
+		.ss = SELECTOR_USER_DATA,
+	};
+	long error = domain_write_stack(domain, sp - domain->base, domain->return_thunk);
+
+	if (error)
+		return error;
+	kassert(!thread->upcall);
+	thread->upcall = &upcall;
+	domain->backend->raise(domain, &regs);
+	upcall_enter(&regs, &upcall.kernel_sp, &thread->kernel_stack);
+	domain->backend->drop(domain);
+	thread->upcall = NULL;
+	thread->kernel_stack = this_cpu->kernel_stack = upcall.kernel_stack;
+	thread->regs = upcall.regs;
+	*result = upcall.result;
+	return upcall.aborted ? -EINTR : 0;
+}
