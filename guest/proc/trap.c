@@ -62,7 +62,7 @@ static _Noreturn void kernel_trap(const struct regs *regs)
 static void kernel_page_fault(struct regs *regs, uint64_t address)
 {
 	uint64_t fixup = uaccess_fixup(regs->rip);
-	struct space *space = current_process()->space;
+	struct space *space = this_cpu->space; /* clone writes to the new process, too */
 	enum fault_result result = FAULT_NOT_MAPPED;
 
 	if (!fixup || address >= DIRECT_MAP_BASE)
