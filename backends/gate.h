@@ -1,0 +1,48 @@
+/*
+ * For gates in assembly: what they all do. A gate is copied to the start of a domain's slot, so that it reaches the gate data
+ * by a distance from the instruction pointer and needs no address of its own.
+ *
+ * Register contract of an entrance (System V ABI, AMD64): arguments in RDI, RSI, RDX, RCX, R8, R9, result in RAX; RBX, RBP,
+ * R12 to R15 are the library's to preserve; RAX, R10, R11 are free.
+ */
+#ifndef BACKENDS_GATE_H
+#define BACKENDS_GATE_H
+
+#include "domain/thread_page.h"
+#include "portcullis/abi.h"
+
+/* Entry points: uint64_t addresses, first in the backend's part of the gate data. */
+#define GATE_ENTRIES (PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_BACKEND)
+
+/* Longest gate; the rest of its page belongs to the kernel. */
+#define GATE_CODE_MAX 0xf00
+
+#ifdef __ASSEMBLER__
+
+/* lea of an offset in the domain's slot; `start` labels the gate's first instruction. */
+.macro	lea_domain offset, register, start
+	lea	(\offset - (99f - \start))(%rip), \register
+99:
+.endm
+
+/* Leaves nothing of the library's in the scratch registers but RAX. */
+.macro	scrub_general
+	xor	%edi, %edi
+	xor	%esi, %esi
+	xor	%r8d, %r8d
+	xor	%r9d, %r9d
+	xor	%r11d, %r11d
+.endm
+
+.macro	scrub_vector
+	vzeroall
+.endm
+
+/* DF, AC, TF and the other flags as the ABI has them at a call. Uses the stack. */
+.macro	clean_flags
+	pushq	$2
+	popfq
+.endm
+
+#endif
+#endif

@@ -1,0 +1,170 @@
+/*
+ * Backend `pku`, kernel half: a protection key for each domain, PKRU values, and the gate's copy.
+ *
+ * A shared domain's key stands in page tables that several processes share, so it is the same in all of them; a
+ * private one's is free in its process.
+ */
+#include "domain/backend.h"
+#include "domain/switch.h"
+#include "gate.h"
+#include "lib/errno.h"
+#include "pku/gate_values.h"
+#include "plan/run.h"
+#include "proc/process.h"
+#include "x86/cpu.h"
+#include "x86/features.h"
+#include "x86/fpu.h"
+
+#define KEY_FIRST 1 /* key 0 is everybody's */
+#define KEY_LAST  14
+
+#define GATE_COPY_MAX 512
+
+extern const char pku_gate_plain[], pku_gate_plain_exit[], pku_gate_plain_end[];
+extern const char pku_gate_general[], pku_gate_general_exit[], pku_gate_general_end[];
+extern const char pku_gate_vector[], pku_gate_vector_exit[], pku_gate_vector_end[];
+
+static const struct {
+	const char *start, *exit, *end;
+} gates[] = {
+	[PLAN_SCRUB_NONE] = {pku_gate_plain, pku_gate_plain_exit, pku_gate_plain_end},
+	[PLAN_SCRUB_GENERAL] = {pku_gate_general, pku_gate_general_exit, pku_gate_general_end},
+	[PLAN_SCRUB_VECTOR] = {pku_gate_vector, pku_gate_vector_exit, pku_gate_vector_end},
+};
+
+static uint16_t shared_keys; /* taken by shared domains, a bit each */
+
+static const char *missing(void)
+{
+	return features.pku ? NULL : "this CPU has no protection keys (CPUID leaf 7, ECX bit 3)";
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------------- */
+
+static uint32_t pkru_of(const struct domain *domain)
+{
+	return PKRU_APPLICATION & ~(3U << 2 * domain->key);
+}
+
+static uint16_t keys_in_use(const struct space *space)
+{
+	uint16_t keys = shared_keys;
+
+	for (unsigned i = 0; space->domains && i < DOMAIN_SLOT_COUNT; i++)
+		if (space->domains->slots[i].domain)
+			keys |= 1U << space->domains->slots[i].domain->key;
+	return keys;
+}
+
+static long create(struct domain *domain, struct space *space)
+{
+	uint16_t used = keys_in_use(space);
+
+	for (unsigned key = KEY_FIRST; key <= KEY_LAST; key++) {
+		if (used & 1U << key)
+			continue;
+		domain->key = key;
+		domain->page_bits = PTE_U | (uint64_t)key << PTE_KEY_SHIFT;
+		if (domain->shared)
+			shared_keys |= 1U << key;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+static void destroy(struct domain *domain)
+{
+	if (domain->shared)
+		shared_keys &= ~(1U << domain->key);
+}
+
+/* A shared domain's key may have been given to a private domain of this process before. */
+static long link(struct domain *domain, struct space *space)
+{
+	for (unsigned i = 0; i < DOMAIN_SLOT_COUNT; i++) {
+		const struct domain *other = space->domains->slots[i].domain;
+
+		if (other && other != domain && other->key == domain->key)
+			return -ENOSPC;
+	}
+	return domain_link_subtree(domain, space);
+}
+
+/* ---- the gate --------------------------------------------------------------------------------------------- */
+
+static void replace(char *code, size_t size, uint32_t placeholder, uint32_t value)
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i + sizeof(value) <= size; i++)
+		if (!memcmp(code + i, &placeholder, sizeof(value))) {
+			memcpy(code + i, &value, sizeof(value));
+			found++;
+		}
+	kassert(found);
+}
+
+static long build_gate(struct domain *domain)
+{
+	enum plan_scrub scrub = current_process()->run->line->scrub;
+	const struct {
+		uint32_t mxcsr;
+		uint16_t x87;
+	} control_words = {MXCSR_DEFAULT, X87_CONTROL_DEFAULT};
+	char code[GATE_COPY_MAX];
+	size_t size = (size_t)(gates[scrub].end - gates[scrub].start);
+	long error;
+
+	kassert(size <= sizeof(code));
+	memcpy(code, gates[scrub].start, size);
+	replace(code, size, PLACEHOLDER_PKRU, pkru_of(domain));
+	replace(code, size, PLACEHOLDER_COUNT, domain->descriptor.entry_count);
+	replace(code, size, PLACEHOLDER_STACK, THREAD_PAGE_STACKS + domain->slot * sizeof(uint64_t));
+	domain->exit_address = domain->base + (uint64_t)(gates[scrub].exit - gates[scrub].start);
+	error = domain_write(domain, GATE_CONTROL_WORDS, &control_words, sizeof(control_words));
+	return error ? error : domain_write_gate(domain, code, code + size);
+}
+
+/* ---- rights ----------------------------------------------------------------------------------------------- */
+
+static struct domain *inside(void)
+{
+	uint32_t pkru = read_pkru();
+	const struct domain_table *table = current_process()->space->domains;
+
+	if (pkru == PKRU_APPLICATION || !table)
+		return NULL;
+	for (unsigned i = 0; i < DOMAIN_SLOT_COUNT; i++)
+		if (table->slots[i].domain && pkru_of(table->slots[i].domain) == pkru)
+			return table->slots[i].domain;
+	return NULL;
+}
+
+static void raise(struct domain *domain, struct regs *regs)
+{
+	(void)regs;
+	write_pkru(pkru_of(domain));
+}
+
+static void drop(struct domain *domain)
+{
+	(void)domain;
+	write_pkru(PKRU_APPLICATION);
+}
+
+static const struct backend pku = {
+	.name = "pku",
+	.domains_max = KEY_LAST - KEY_FIRST + 1,
+	.missing = missing,
+	.create = create,
+	.destroy = destroy,
+	.build_gate = build_gate,
+	.entry = gate_thunk,
+	.link = link,
+	.unlink = domain_unlink_subtree,
+	.inside = inside,
+	.raise = raise,
+	.drop = drop,
+};
+
+REGISTER_BACKEND(pku);
