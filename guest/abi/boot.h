@@ -17,6 +17,7 @@
 #define BOOT_MAGIC         0x4c435450 /* "PTCL", little endian: first word of the header */
 #define BOOT_VERSION       1
 #define BOOT_ENTRY_MAGIC   0x4c435450 /* in EAX at entry from ROM or VMM */
+#define BOOT_HEADER_MEMORY 24         /* offset of `memory` in it, for the ROM */
 #define BOOT_COMMAND_MAX   512        /* bytes of command line, NUL included */
 
 #ifndef __ASSEMBLER__

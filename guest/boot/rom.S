@@ -4,7 +4,8 @@
  */
 #include "abi/boot.h"
 
-#define CR0_PE 1
+#define CR0_PE     1
+#define BLOCK_SIZE 0x20000 /* of Bochs guest memory: 128 KiB */
 
 	.section .reset, "ax"
 	.code16
@@ -35,6 +36,23 @@ start32:
 	movw	%ax, %ss
 	movw	%ax, %fs
 	movw	%ax, %gs
+
+	/*
+	 * Bochs 2.7 gives guest memory to blocks in the order of their first use, but has read the whole image into the first
+	 * block and what lies behind it: the blocks must be used in ascending order, before any other memory.
+	 */
+	movl	$IMAGE_ADDRESS, %ecx
+	movl	$IMAGE_ADDRESS + BOOT_HEADER_OFFSET + BOOT_HEADER_MEMORY, %ebx
+	movl	4(%ebx), %edx
+	movl	(%ebx), %ebx                    # EDX:EBX: bytes of RAM
+	testl	%edx, %edx
+	jz	1f
+	movl	$0xc0000000, %ebx               # more than 4 GiB: up to the device hole
+1:	movl	(%ecx), %eax
+	addl	$BLOCK_SIZE, %ecx
+	cmpl	%ebx, %ecx
+	jb	1b
+
 	movl	$BOOT_ENTRY_MAGIC, %eax
 	xorl	%ebx, %ebx
 	movl	$IMAGE_ADDRESS, %ecx

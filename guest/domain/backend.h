@@ -7,13 +7,6 @@
 
 #include "domain/domain.h"
 
-enum scrub { SCRUB_NONE, SCRUB_GENERAL, SCRUB_VECTOR };
-
-/* Instructions that a backend's gate.S provides and the kernel copies into a domain's gate pages. */
-struct gate_code {
-	const char *start, *end;
-};
-
 struct backend {
 	const char *name;
 	unsigned domains_max; /* in one process */

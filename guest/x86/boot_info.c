@@ -41,6 +41,8 @@ struct multiboot2_memory_map {
 
 extern struct boot_header boot_header;
 
+_Static_assert(offsetof(struct boot_header, memory) == BOOT_HEADER_MEMORY, "offset used by rom.S");
+
 static uint8_t cmos(uint8_t index)
 {
 	outb(CMOS_INDEX, index);

@@ -5,7 +5,6 @@
 #include "x86/features.h"
 
 #define COMPONENTS (XCR0_X87 | XCR0_SSE | XCR0_AVX)
-#define FCW_DEFAULT 0x37f
 
 void *fpu_create(void)
 {
@@ -24,7 +23,7 @@ void fpu_free(void *area)
 void fpu_reset(void *area)
 {
 	memset(area, 0, features.xsave_size);
-	*(uint16_t *)area = FCW_DEFAULT;
+	*(uint16_t *)area = X87_CONTROL_DEFAULT;
 	*(uint32_t *)((char *)area + XSAVE_MXCSR) = MXCSR_DEFAULT;
 }
 

@@ -10,6 +10,7 @@
 #define XSAVE_HEADER_SIZE 64
 #define MXCSR_DEFAULT     0x1f80U
 #define MXCSR_MASK        0xffffU
+#define X87_CONTROL_DEFAULT 0x37f
 
 void *fpu_create(void); /* an area in the initial state; NULL: out of memory */
 void fpu_free(void *area);
