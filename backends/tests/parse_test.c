@@ -186,6 +186,30 @@ static void test_descriptor(void)
 	        ((char *)descriptor())[descriptor()->size - 1] = 'x');
 }
 
+/* The file ends with the descriptor, in a copy of its segment, and the last name has no end: nothing is
+ * behind to find one. */
+static void test_unended_name(void)
+{
+	const struct image_segment *from = &good.segments[2];
+	size_t length = good.descriptor_address - from->address + good.descriptor.size;
+	uint8_t *bytes = malloc(image_size + length);
+	struct elf_segment *moved = (struct elf_segment *)(bytes + sizeof(struct elf_header)) + 2;
+	struct image_plan plan;
+	const char *error;
+
+	memcpy(bytes, image, image_size);
+	memcpy(bytes + image_size, image + from->file_offset, length);
+	moved->offset = image_size;
+	moved->file_size = length;
+	error = image_parse(bytes, image_size + length, &plan);
+	check(!error, "parser accepts a descriptor at the end of the file", "%s", error);
+	bytes[image_size + length - 1] = 'x';
+	error = image_parse(bytes, image_size + length, &plan);
+	check(error && strcmp(error, "an entry point of the image has no valid name") == 0,
+	      "parser looks for the end of a name inside the descriptor", "%s", error ? error : "accepted");
+	free(bytes);
+}
+
 /* Of the probe library, whose exports file says all of this. */
 static void test_good(void)
 {
@@ -221,6 +245,7 @@ int main(int argc, char **argv)
 	test_segments();
 	test_dynamic();
 	test_descriptor();
+	test_unended_name();
 	free(image);
 	free(spoilt);
 	return check_status();
