@@ -2,9 +2,10 @@
  * An engine is what executes the guest. It is one file that fills a `struct engine` and registers it with
  * ENGINE(); nothing else in the launcher knows its name.
  *
- * Life of a guest: start() makes a child process. The watcher (host/watch.c) reads the child's `output` (the guest's byte
- * stream, with whatever the engine mixes in) and `errors` until both end. When the guest must be stopped, it calls
- * interrupt(), reads on for a few seconds, and kills the child's process group whatever it did. diagnose() comes last.
+ * Life of a guest: start() makes a child process. The watcher (host/watch.c) reads the child's `output` (the
+ * guest's byte stream, with whatever the engine mixes in) and `errors` until both end. When the guest must be
+ * stopped, it calls interrupt(), reads on for a few seconds, and kills the child's process group whatever it
+ * did. diagnose() comes last.
  */
 #ifndef HOST_ENGINE_H
 #define HOST_ENGINE_H
@@ -14,8 +15,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define TRACE_MAX  64   /* frames of a backtrace */
-#define REASON_MAX 512  /* bytes of a sentence */
+#define TRACE_MAX  64  /* frames of a backtrace */
+#define REASON_MAX 512 /* bytes of a sentence */
 
 struct engine_config {
 	int image;            /* file descriptor of the RAM image, open for reading */
@@ -27,28 +28,28 @@ struct engine_config {
 /* A started guest. */
 struct guest {
 	const struct engine *engine;
-	pid_t pid;    /* leads a process group of its own */
-	int output;   /* its standard output; -1 after the end */
-	int errors;   /* its standard error; -1 after the end */
-	int control;  /* what the engine wants to be called for, or -1 */
-	void *state;  /* of the engine */
+	pid_t pid;   /* leads a process group of its own */
+	int output;  /* its standard output; -1 after the end */
+	int errors;  /* its standard error; -1 after the end */
+	int control; /* what the engine wants to be called for, or -1 */
+	void *state; /* of the engine */
 };
 
 /* What an engine knows about the end of a guest. */
 enum ending {
-	ENDING_UNKNOWN,      /* nothing: the child just ended */
-	ENDING_STOPPED,      /* stopped by interrupt() */
-	ENDING_TICK_LIMIT,   /* stopped at limit_ticks */
+	ENDING_UNKNOWN,    /* nothing: the child just ended */
+	ENDING_STOPPED,    /* stopped by interrupt() */
+	ENDING_TICK_LIMIT, /* stopped at limit_ticks */
 	ENDING_TRIPLE_FAULT,
 };
 
 struct diagnosis {
 	enum ending ending;
-	uint64_t ticks;          /* since reset, 0: unknown */
-	unsigned depth;          /* of the trace, 0: unknown */
+	uint64_t ticks;            /* since reset, 0: unknown */
+	unsigned depth;            /* of the trace, 0: unknown */
 	uint64_t trace[TRACE_MAX]; /* addresses of the instruction pointer and its callers, innermost first */
-	char registers[1024];    /* text for people, may be empty */
-	char reason[REASON_MAX]; /* what the engine itself complained about, may be empty */
+	char registers[1024];      /* text for people, may be empty */
+	char reason[REASON_MAX];   /* what the engine itself complained about, may be empty */
 };
 
 struct engine {
@@ -57,18 +58,21 @@ struct engine {
 	int rank;            /* `auto` takes the available engine with the lowest */
 	uint64_t tsc_hz;     /* of the guest's TSC, 0: the guest must measure it */
 
-	/* False, with a sentence in `reason`, when it is not installed or cannot work here. Starts nothing slow. */
+	/* False, with a sentence in `reason`, when it is not installed or cannot work here. Starts nothing
+	 * slow. */
 	bool (*probe)(char *reason, size_t size);
 	/* 0, or -1 with a sentence in `reason`. */
 	int (*start)(const struct engine_config *config, struct guest *guest, char *reason, size_t size);
 	/*
-	 * Passes on what belongs to the guest's console, in place, and returns its length; the engine may keep back bytes that
-	 * may be its own. `size` 0: the stream has ended, and `text` has room for CONSOLE_KEPT_MAX bytes. NULL: all is the guest's.
+	 * Passes on what belongs to the guest's console, in place, and returns its length; the engine may
+	 * keep back bytes that may be its own. `size` 0: the stream has ended, and `text` has room for
+	 * CONSOLE_KEPT_MAX bytes. NULL: all is the guest's.
 	 */
 	size_t (*filter_console)(struct guest *guest, char *text, size_t size);
 	/* Asks for a diagnosis; the guest need not run on. */
 	void (*interrupt)(struct guest *guest);
-	/* `control` is readable. NULL when `control` is never used. True: the guest is dead, interrupt() it. */
+	/* `control` is readable. NULL when `control` is never used. True: the guest is dead, interrupt() it.
+	 */
 	bool (*control)(struct guest *guest);
 	/* The child is gone; `errors` is what it wrote last on its standard error. */
 	void (*diagnose)(struct guest *guest, const char *errors, struct diagnosis *diagnosis);
@@ -81,8 +85,8 @@ struct engine {
 /* Registers an engine: ENGINE(bochs) = {.name = ...}; */
 #define ENGINE(variable)                                                                                     \
 	static const struct engine variable##_engine;                                                        \
-	static const struct engine *const variable##_entry                                                   \
-	        __attribute__((used, section("engines"))) = &variable##_engine;                              \
+	static const struct engine *const variable##_entry __attribute__((used, section("engines"))) =       \
+	        &variable##_engine;                                                                          \
 	static const struct engine variable##_engine
 
 /* All engines, in the order of their rank; NULL after the last. */
