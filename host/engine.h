@@ -54,9 +54,11 @@ struct diagnosis {
 
 struct engine {
 	const char *name;
-	const char *summary; /* for --help */
-	int rank;            /* `auto` takes the available engine with the lowest */
-	uint64_t tsc_hz;     /* of the guest's TSC, 0: the guest must measure it */
+	const char *summary;   /* for --help */
+	int rank;              /* `auto` takes the available engine with the lowest */
+	uint64_t tsc_hz;       /* of the guest's TSC, 0: the guest must measure it */
+	const char *tick_unit; /* what one TSC count is: the unit of records whose unit is "ticks" */
+	const char *tick_kind; /* their kind: "counted", ... */
 
 	/* False, with a sentence in `reason`, when it is not installed or cannot work here. Starts nothing
 	 * slow. */
@@ -64,11 +66,11 @@ struct engine {
 	/* 0, or -1 with a sentence in `reason`. */
 	int (*start)(const struct engine_config *config, struct guest *guest, char *reason, size_t size);
 	/*
-	 * Passes on what belongs to the guest's console, in place, and returns its length; the engine may
-	 * keep back bytes that may be its own. `size` 0: the stream has ended, and `text` has room for
-	 * CONSOLE_KEPT_MAX bytes. NULL: all is the guest's.
+	 * Copies what belongs to the guest's console from `text` to `out` and returns its length; the engine
+	 * keeps what is, or may be, its own. `out` has room for size + CONSOLE_KEPT_MAX bytes. `size` 0: the
+	 * stream has ended. NULL: all is the guest's.
 	 */
-	size_t (*filter_console)(struct guest *guest, char *text, size_t size);
+	size_t (*filter_console)(struct guest *guest, const char *text, size_t size, char *out);
 	/* Asks for a diagnosis; the guest need not run on. */
 	void (*interrupt)(struct guest *guest);
 	/* `control` is readable. NULL when `control` is never used. True: the guest is dead, interrupt() it.

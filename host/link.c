@@ -36,7 +36,7 @@ static bool read_crc(const char *digits, uint32_t *crc)
 static bool take_line(struct link *link)
 {
 	size_t size = link->used, at = 1, body = size - CRC_DIGITS - 1;
-	uint64_t sequence = 0;
+	uint64_t sequence = 0, gap;
 	uint32_t crc;
 
 	if (link->too_long || size < 1 + 1 + 1 + 1 + CRC_DIGITS || memchr(link->line, '\0', size))
@@ -50,7 +50,9 @@ static bool take_line(struct link *link)
 		return false;
 	if (sequence < link->expected)
 		return false; /* the guest never repeats itself: an echo of old bytes */
-	link->lost += sequence - link->expected;
+	gap = sequence - link->expected;
+	link->lost += gap > link->damaged_since ? gap - link->damaged_since : 0;
+	link->damaged_since = 0;
 	link->expected = sequence + 1;
 	at = at + 1 < body ? at + 1 : body;
 	link->line[body] = '\0';
@@ -60,11 +62,9 @@ static bool take_line(struct link *link)
 
 static void end_line(struct link *link)
 {
-	/* A damaged line uses up a number of its own, which the next good line shows as missing: it is
-	 * counted once. */
 	if (!take_line(link)) {
 		link->damaged++;
-		link->expected++;
+		link->damaged_since++;
 	}
 	link->in_line = false;
 }

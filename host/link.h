@@ -18,9 +18,10 @@ struct link_handler {
 
 struct link {
 	struct link_handler handler;
-	uint64_t expected; /* sequence number of the next line */
-	uint64_t lost;     /* lines that never came, by their numbers */
-	uint64_t damaged;  /* lines with a wrong form or sum */
+	uint64_t expected;      /* sequence number of the next line */
+	uint64_t lost;          /* lines that never came, by their numbers */
+	uint64_t damaged;       /* lines with a wrong form or sum */
+	uint64_t damaged_since; /* ... since the last good one: they explain a gap of as many numbers */
 	bool in_line, too_long;
 	size_t used;
 	char line[LINK_LINE_MAX + 1];
