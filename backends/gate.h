@@ -21,8 +21,7 @@
 
 /* lea of an offset in the domain's slot; `start` labels the gate's first instruction. */
 .macro	lea_domain offset, register, start
-	lea	(\offset - (99f - \start))(%rip), \register
-99:
+	lea	(\start + \offset)(%rip), \register
 .endm
 
 /* Leaves nothing of the library's in the scratch registers but RAX. */

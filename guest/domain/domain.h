@@ -66,6 +66,12 @@ bool domain_allows(uint64_t address, size_t size);
 /* A fault at a domain address. */
 enum fault_result domain_fault(uint64_t address, uint64_t error);
 
+/*
+ * The current thread has faulted with a domain's rights. A page fault of the library's argument copies continues at their fixup; any
+ * other fault ends the process, with a line on the console that names the library, or the gate.
+ */
+void domain_library_fault(struct regs *regs, const char *what, int signal, uint64_t address);
+
 /* Hooks of address spaces. */
 long domain_fork(struct process *parent, struct process *child); /* the child's thread exists; 0 or -errno */
 void domain_release_space(struct space *space);

@@ -37,10 +37,14 @@ static const struct {
 	[VECTOR_XM] = {"SIMD exception", SIGFPE, FPE_FLTINV},
 };
 
-static void raise(const struct regs *regs, int signal, int code, uint64_t address)
+static void raise(struct regs *regs, int signal, int code, uint64_t address)
 {
 	struct thread *thread = current_thread();
 
+	if (domain_inside()) {
+		domain_library_fault(regs, exceptions[regs->vector].name, signal, address);
+		return;
+	}
 	thread->fault.number = signal;
 	thread->fault.vector = regs->vector;
 	thread->fault.error = regs->error;
@@ -77,7 +81,7 @@ static void kernel_page_fault(struct regs *regs, uint64_t address)
 		regs->rip = fixup;
 }
 
-static void user_page_fault(const struct regs *regs, uint64_t address)
+static void user_page_fault(struct regs *regs, uint64_t address)
 {
 	enum fault_result result = FAULT_NOT_MAPPED;
 

@@ -1,0 +1,36 @@
+/* Faults of code that has a domain's rights. */
+#include "channel.h"
+#include "domain/domain.h"
+#include "domain/upcall.h"
+#include "plan/run.h"
+#include "proc/process.h"
+#include "x86/cpu.h"
+
+static bool is_argument_copy(const struct domain *domain, const struct regs *regs, uint64_t address)
+{
+	return regs->vector == VECTOR_PF && address - domain->base >= PML4_SLOT_SIZE &&
+	       regs->rip >= domain->copy_start && regs->rip < domain->copy_end;
+}
+
+void domain_library_fault(struct regs *regs, const char *what, int signal, uint64_t address)
+{
+	struct process *process = current_process();
+	const struct domain *domain = domain_inside();
+	uint64_t offset = regs->rip - domain->base;
+
+	if (is_argument_copy(domain, regs, address)) {
+		regs->rip = domain->copy_fixup;
+		return;
+	}
+	if (offset >= PORTCULLIS_IMAGE_OFFSET && offset < PML4_SLOT_SIZE)
+		kprintf("library %s: %s at image offset %lx, address %lx\n", domain->descriptor.name, what,
+		        offset - PORTCULLIS_IMAGE_OFFSET, address);
+	else
+		kprintf("gate of library %s: %s at %lx, address %lx: entered in a forbidden way\n", domain->descriptor.name,
+		        what, regs->rip, address);
+	if (upcall_is_active())
+		upcall_abort();
+	run_fatal_fault(process, signal, address, regs->rip);
+	process_start_exit(process, STATUS_KILLED(signal));
+	thread_exit(process->exit_status);
+}
