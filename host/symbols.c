@@ -1,0 +1,106 @@
+#include "host/symbols.h"
+
+#include <elf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct symbols {
+	struct buffer file;
+	const Elf64_Sym *table;
+	size_t count;
+	const char *names;
+	size_t names_size;
+};
+
+/* The section's bytes, or NULL when they are not all in the file. */
+static const void *section_data(const struct buffer *file, const Elf64_Shdr *section)
+{
+	if (section->sh_offset > file->size || section->sh_size > file->size - section->sh_offset)
+		return NULL;
+	return file->data + section->sh_offset;
+}
+
+static bool is_elf64(const struct buffer *file)
+{
+	const Elf64_Ehdr *header = (const void *)file->data;
+
+	return file->size >= sizeof(*header) && !memcmp(header->e_ident, ELFMAG, SELFMAG) &&
+	       header->e_ident[EI_CLASS] == ELFCLASS64 && header->e_shentsize == sizeof(Elf64_Shdr) &&
+	       header->e_shoff <= file->size &&
+	       header->e_shnum <= (file->size - header->e_shoff) / sizeof(Elf64_Shdr);
+}
+
+static bool find_table(struct symbols *symbols)
+{
+	const Elf64_Ehdr *header = (const void *)symbols->file.data;
+	const Elf64_Shdr *sections;
+
+	if (!is_elf64(&symbols->file))
+		return false;
+	sections = (const void *)(symbols->file.data + header->e_shoff);
+	for (unsigned i = 0; i < header->e_shnum; i++) {
+		const Elf64_Shdr *section = &sections[i];
+
+		if (section->sh_type != SHT_SYMTAB || section->sh_link >= header->e_shnum)
+			continue;
+		symbols->table = section_data(&symbols->file, section);
+		symbols->count = section->sh_size / sizeof(Elf64_Sym);
+		symbols->names = section_data(&symbols->file, &sections[section->sh_link]);
+		symbols->names_size = sections[section->sh_link].sh_size;
+		return symbols->table && symbols->names && symbols->names_size &&
+		       symbols->names[symbols->names_size - 1] == '\0';
+	}
+	return false;
+}
+
+struct symbols *symbols_load(const char *path)
+{
+	struct symbols *symbols = calloc(1, sizeof(*symbols));
+
+	if (!symbols)
+		return NULL;
+	if (buffer_read_file(&symbols->file, path) == 0 && find_table(symbols))
+		return symbols;
+	symbols_free(symbols);
+	return NULL;
+}
+
+void symbols_free(struct symbols *symbols)
+{
+	if (!symbols)
+		return;
+	buffer_free(&symbols->file);
+	free(symbols);
+}
+
+/* Assembly has no types or sizes: its labels count as functions up to the next symbol. */
+static bool may_be_code(const Elf64_Sym *symbol)
+{
+	unsigned type = ELF64_ST_TYPE(symbol->st_info);
+
+	return (type == STT_FUNC || type == STT_NOTYPE) && symbol->st_shndx != SHN_UNDEF &&
+	       symbol->st_shndx < SHN_LORESERVE;
+}
+
+void symbols_describe(const struct symbols *symbols, uint64_t address, bool is_return, char *text,
+                      size_t size)
+{
+	const Elf64_Sym *best = NULL;
+	uint64_t inside = address - is_return;
+
+	text[0] = '\0';
+	if (!symbols)
+		return;
+	for (size_t i = 0; i < symbols->count; i++) {
+		const Elf64_Sym *symbol = &symbols->table[i];
+
+		if (symbol->st_value <= inside && may_be_code(symbol) &&
+		    symbol->st_name < symbols->names_size && symbols->names[symbol->st_name] &&
+		    (!best || symbol->st_value > best->st_value))
+			best = symbol;
+	}
+	if (best && (!best->st_size || inside - best->st_value < best->st_size))
+		snprintf(text, size, "%s+0x%lx", symbols->names + best->st_name,
+		         (unsigned long)(address - best->st_value));
+}
