@@ -1,97 +1,113 @@
-#include "link.h"
+#include "host/link.h"
 
-#include "abi/link.h"
-#include "lib/lib.h"
+#include "guest/abi/link.h"
+#include "guest/lib/lib.h"
 
-#define CHECKSUM_DIGITS 8
+#include <string.h>
 
-static bool is_digit(char character)
+#define CRC_DIGITS 8
+
+void link_init(struct link *link, const struct link_handler *handler)
 {
-	return character >= '0' && character <= '9';
+	memset(link, 0, offsetof(struct link, line));
+	link->handler = *handler;
 }
 
-/* Value of exactly CHECKSUM_DIGITS lower-case hexadecimal digits. */
-static bool read_checksum(const char *text, uint32_t *value)
+/* The eight hexadecimal digits at the end of a line. False: they are none. */
+static bool read_crc(const char *digits, uint32_t *crc)
 {
-	*value = 0;
-	for (unsigned i = 0; i < CHECKSUM_DIGITS; i++) {
-		bool letter = text[i] >= 'a' && text[i] <= 'f';
+	*crc = 0;
+	for (unsigned i = 0; i < CRC_DIGITS; i++) {
+		char digit = digits[i];
+		uint32_t value;
 
-		if (!is_digit(text[i]) && !letter)
+		if (digit >= '0' && digit <= '9')
+			value = (uint32_t)(digit - '0');
+		else if (digit >= 'a' && digit <= 'f')
+			value = (uint32_t)(digit - 'a' + 10);
+		else
 			return false;
-		*value = *value << 4 | (uint32_t)(letter ? text[i] - 'a' + 10 : text[i] - '0');
+		*crc = *crc << 4 | value;
 	}
 	return true;
 }
 
-/* A whole line: TYPE SEQUENCE ' ' PAYLOAD ' ' CRC32. False: damaged. */
+/* TYPE SEQUENCE ' ' PAYLOAD ' ' CRC32, whole. False: damaged. */
 static bool take_line(struct link *link)
 {
-	char *text = link->text, *payload;
-	size_t size = link->used, body = size - CHECKSUM_DIGITS - 1;
-	uint64_t sequence = 0;
-	uint32_t checksum;
+	size_t size = link->used, at = 1, body = size - CRC_DIGITS - 1;
+	uint64_t sequence = 0, gap;
+	uint32_t crc;
 
-	if (size < CHECKSUM_DIGITS + 4 || text[body] != ' ' || !read_checksum(text + body + 1, &checksum) ||
-	    crc32(0, text, body) != checksum)
+	if (link->too_long || size < 1 + 1 + 1 + 1 + CRC_DIGITS || memchr(link->line, '\0', size))
 		return false;
-	payload = text + 1;
-	if (!is_digit(*payload))
+	if (link->line[body] != ' ' || !read_crc(link->line + body + 1, &crc) ||
+	    crc32(0, link->line, body) != crc)
 		return false;
-	while (is_digit(*payload))
-		sequence = sequence * 10 + (uint64_t)(*payload++ - '0');
-	if (*payload++ != ' ' || payload > text + body || sequence < link->expected)
+	for (; link->line[at] >= '0' && link->line[at] <= '9'; at++)
+		sequence = sequence * 10 + (uint64_t)(link->line[at] - '0');
+	if (at == 1 || link->line[at] != ' ')
 		return false;
-	link->lost += sequence - link->expected;
+	if (sequence < link->expected)
+		return false; /* the guest never repeats itself: an echo of old bytes */
+	gap = sequence - link->expected;
+	link->lost += gap > link->damaged_since ? gap - link->damaged_since : 0;
+	link->damaged_since = 0;
 	link->expected = sequence + 1;
-	text[body] = '\0';
-	link->listener.line(link->listener.context, text[0], payload, (size_t)(text + body - payload));
+	at = at + 1 < body ? at + 1 : body;
+	link->line[body] = '\0';
+	link->handler.line(link->handler.context, link->line[0], link->line + at, body - at);
 	return true;
 }
 
-static void end_line(struct link *link, bool whole)
+static void end_line(struct link *link)
 {
-	if (!whole || !take_line(link))
+	if (!take_line(link)) {
 		link->damaged++;
-	link->inside = false;
+		link->damaged_since++;
+	}
+	link->in_line = false;
+}
+
+static void begin_line(struct link *link)
+{
+	if (link->in_line)
+		end_line(link); /* its newline never came */
+	link->in_line = true;
+	link->too_long = false;
 	link->used = 0;
 }
 
 static void take_byte(struct link *link, char byte)
 {
-	if (byte == '\n') {
-		end_line(link, true);
-	} else if (byte == LINK_MARK) {
-		end_line(link, false);
-		link->inside = true;
-	} else if (link->used == LINK_LINE_MAX) {
-		end_line(link, false);
-	} else {
-		link->text[link->used++] = byte;
-	}
+	if (byte == '\n')
+		end_line(link);
+	else if (link->used < LINK_LINE_MAX)
+		link->line[link->used++] = byte;
+	else
+		link->too_long = true;
 }
 
-void link_receive(struct link *link, const char *bytes, size_t size)
+void link_feed(struct link *link, const char *bytes, size_t size)
 {
-	const char *end = bytes + size;
+	const char *end = bytes + size, *text = bytes;
 
-	while (bytes < end) {
-		const char *start = bytes;
-
-		while (bytes < end && !link->inside && *bytes != LINK_MARK)
-			bytes++;
-		if (bytes > start)
-			link->listener.console(link->listener.context, start, (size_t)(bytes - start));
-		if (bytes == end)
-			break;
-		if (link->inside)
-			take_byte(link, *bytes);
-		link->inside |= *bytes++ == LINK_MARK;
+	for (const char *at = bytes; at < end; at++) {
+		if (*at == LINK_MARK) {
+			if (!link->in_line && at > text)
+				link->handler.console(link->handler.context, text, (size_t)(at - text));
+			begin_line(link);
+		} else if (link->in_line) {
+			take_byte(link, *at);
+			text = at + 1;
+		}
 	}
+	if (!link->in_line && end > text)
+		link->handler.console(link->handler.context, text, (size_t)(end - text));
 }
 
-void link_end(struct link *link)
+void link_finish(struct link *link)
 {
-	if (link->inside)
-		end_line(link, false);
+	if (link->in_line)
+		end_line(link);
 }

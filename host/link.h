@@ -1,4 +1,5 @@
-/* Takes the guest's byte stream (guest/abi/link.h) apart, in pieces of any size. */
+/* Takes the guest's byte stream (guest/abi/link.h) apart: console text, and lines that are whole and in
+ * order. */
 #ifndef HOST_LINK_H
 #define HOST_LINK_H
 
@@ -6,29 +7,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LINK_LINE_MAX 8192 /* bytes of a line between its mark and its newline */
+#define LINK_LINE_MAX 16384 /* bytes between LINK_MARK and newline; a longer line is damaged */
 
-/* Who hears what was found. payload ends with a NUL that size does not count. */
-struct link_listener {
+struct link_handler {
 	void (*console)(void *context, const char *text, size_t size);
+	/* `payload` is terminated (it holds no NUL of its own) and valid during the call. */
 	void (*line)(void *context, char type, const char *payload, size_t size);
 	void *context;
 };
 
-/* All zero but for the listener at first. */
 struct link {
-	struct link_listener listener;
-	bool inside;       /* of a line */
-	size_t used;       /* bytes of it */
-	uint64_t expected; /* sequence number of the next line */
-	uint64_t lost;     /* sequence numbers that never came */
-	uint64_t damaged;  /* lines whose form, checksum or order was wrong; they are dropped */
-	char text[LINK_LINE_MAX + 1];
+	struct link_handler handler;
+	uint64_t expected;      /* sequence number of the next line */
+	uint64_t lost;          /* lines that never came, by their numbers */
+	uint64_t damaged;       /* lines with a wrong form or sum */
+	uint64_t damaged_since; /* ... since the last good one: they explain a gap of as many numbers */
+	bool in_line, too_long;
+	size_t used;
+	char line[LINK_LINE_MAX + 1];
 };
 
-void link_receive(struct link *link, const char *bytes, size_t size);
-
-/* The stream has ended: a line that was not finished counts as damaged. */
-void link_end(struct link *link);
+void link_init(struct link *link, const struct link_handler *handler);
+void link_feed(struct link *link, const char *bytes, size_t size);
+/* The stream is over: an unfinished line is damaged. */
+void link_finish(struct link *link);
 
 #endif
