@@ -1,0 +1,317 @@
+#include "host/watch.h"
+
+#include "guest/abi/link.h"
+#include "host/buffer.h"
+#include "host/link.h"
+#include "host/process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define READ_SIZE      16384
+#define ERRORS_KEPT    8192
+#define TICK           250  /* milliseconds between calls of idle() */
+#define END_GRACE      3000 /* ... for an emulator to end after the guest's last line */
+#define DIAGNOSE_GRACE 5000 /* ... to print a diagnosis and end, after interrupt() */
+#define PIPE_GRACE     500  /* ... for the rest of the output when the child is gone */
+
+struct watch {
+	struct guest guest;
+	const struct watch_events *events;
+	struct outcome *outcome;
+	struct link link;
+	struct buffer errors;
+	uint64_t start, deadline; /* milliseconds of CLOCK_MONOTONIC; UINT64_MAX: none */
+	bool in_guest; /* its first line came: what came before is the emulator's and the firmware's */
+	bool ended;    /* its last line came */
+	bool caused;   /* outcome->cause is set; the first cause stays */
+	bool stopping; /* interrupt() was called */
+	bool gone;     /* the child ended */
+	bool refused;
+	int wait_status;
+};
+
+static uint64_t milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void set_cause(struct watch *watch, enum cause cause)
+{
+	if (watch->caused)
+		return;
+	watch->caused = true;
+	watch->outcome->cause = cause;
+}
+
+static void limit_time(struct watch *watch, uint64_t from_now)
+{
+	uint64_t deadline = milliseconds() + from_now;
+
+	if (deadline < watch->deadline)
+		watch->deadline = deadline;
+}
+
+/* ---- the guest's stream -----------------------------------------------------------------------------------
+ */
+
+static void take_console(void *context, const char *text, size_t size)
+{
+	struct watch *watch = context;
+	const struct engine *engine = watch->guest.engine;
+	char own[READ_SIZE + CONSOLE_KEPT_MAX];
+
+	if (engine->filter_console) {
+		size = engine->filter_console(&watch->guest, text, size, own);
+		text = own;
+	}
+	if (size && watch->in_guest && !watch->ended)
+		watch->events->console(watch->events->context, text, size);
+}
+
+static void add_trace(struct diagnosis *diagnosis, const char *address)
+{
+	if (diagnosis->depth < TRACE_MAX)
+		diagnosis->trace[diagnosis->depth++] = strtoul(address, NULL, 16);
+}
+
+static void take_line(void *context, char type, const char *payload, size_t size)
+{
+	struct watch *watch = context;
+	struct outcome *outcome = watch->outcome;
+
+	watch->in_guest = true;
+	switch (type) {
+	case LINK_PANIC:
+		set_cause(watch, CAUSE_PANIC);
+		snprintf(outcome->text, sizeof(outcome->text), "%s", payload);
+		limit_time(watch, END_GRACE);
+		break;
+	case LINK_TRACE:
+		add_trace(&outcome->diagnosis, payload);
+		break;
+	case LINK_END:
+		set_cause(watch, CAUSE_ENDED);
+		outcome->end_status = (unsigned)strtoul(payload, NULL, 10);
+		watch->ended = true;
+		limit_time(watch, END_GRACE);
+		break;
+	default:
+		if (!watch->refused && !watch->events->line(watch->events->context, type, payload, size)) {
+			set_cause(watch, CAUSE_REFUSED);
+			watch->refused = true;
+		}
+		break;
+	}
+}
+
+static void close_stream(int *fd)
+{
+	close(*fd);
+	*fd = -1;
+}
+
+static void read_output(struct watch *watch)
+{
+	char bytes[READ_SIZE];
+	ssize_t size = read(watch->guest.output, bytes, sizeof(bytes));
+
+	if (size > 0)
+		link_feed(&watch->link, bytes, (size_t)size);
+	else if (size == 0 || errno != EINTR)
+		close_stream(&watch->guest.output);
+}
+
+static void read_errors(struct watch *watch)
+{
+	char bytes[READ_SIZE];
+	ssize_t size = read(watch->guest.errors, bytes, sizeof(bytes));
+
+	if (size > 0) {
+		buffer_append(&watch->errors, bytes, (size_t)size);
+		buffer_keep_tail(&watch->errors, ERRORS_KEPT);
+	} else if (size == 0 || errno != EINTR) {
+		close_stream(&watch->guest.errors);
+	}
+}
+
+/* ---- stopping ---------------------------------------------------------------------------------------------
+ */
+
+/* Once: asks the engine what the guest is doing, for which it has a few seconds. */
+static void stop_for(struct watch *watch, enum cause cause)
+{
+	set_cause(watch, cause);
+	if (watch->stopping)
+		return;
+	watch->stopping = true;
+	watch->deadline = UINT64_MAX;
+	limit_time(watch, DIAGNOSE_GRACE);
+	if (!watch->gone)
+		watch->guest.engine->interrupt(&watch->guest);
+}
+
+static void take_signal(struct watch *watch, int signals)
+{
+	struct signalfd_siginfo info;
+
+	if (read(signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo != SIGCHLD) {
+		set_cause(watch, CAUSE_SIGNAL);
+		watch->outcome->signal = (int)info.ssi_signo;
+	} else if (!watch->gone &&
+	           waitid(P_PID, (id_t)watch->guest.pid, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == 0) {
+		siginfo_t ended = {0};
+
+		waitid(P_PID, (id_t)watch->guest.pid, &ended, WEXITED | WNOHANG | WNOWAIT);
+		watch->gone = ended.si_pid == watch->guest.pid;
+		if (watch->gone)
+			limit_time(watch, PIPE_GRACE);
+	}
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------------------
+ */
+
+/* Over when both streams have ended, or when nothing more is wanted. */
+static bool is_over(const struct watch *watch)
+{
+	bool at_once = watch->caused &&
+	               (watch->outcome->cause == CAUSE_SIGNAL || watch->outcome->cause == CAUSE_REFUSED);
+
+	return at_once || (watch->guest.output < 0 && watch->guest.errors < 0);
+}
+
+static bool passed_deadline(struct watch *watch)
+{
+	if (milliseconds() < watch->deadline)
+		return false;
+	if (watch->caused || watch->gone)
+		return true;
+	stop_for(watch, CAUSE_TIMEOUT);
+	return false;
+}
+
+static void poll_once(struct watch *watch, int signals)
+{
+	struct pollfd fds[] = {{.fd = watch->guest.output, .events = POLLIN},
+	                       {.fd = watch->guest.errors, .events = POLLIN},
+	                       {.fd = watch->guest.control, .events = POLLIN},
+	                       {.fd = signals, .events = POLLIN}};
+
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), TICK) < 0)
+		return;
+	if (fds[3].revents)
+		take_signal(watch, signals);
+	if (fds[0].revents)
+		read_output(watch);
+	if (fds[1].revents)
+		read_errors(watch);
+	if (fds[2].revents && watch->guest.engine->control(&watch->guest))
+		stop_for(watch, CAUSE_TRIPLE_FAULT);
+}
+
+static void loop(struct watch *watch, int signals)
+{
+	while (!is_over(watch) && !passed_deadline(watch)) {
+		poll_once(watch, signals);
+		watch->events->idle(watch->events->context,
+		                    (unsigned)((milliseconds() - watch->start) / 1000));
+	}
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------------
+ */
+
+static void explain_vanished(struct watch *watch)
+{
+	struct outcome *outcome = watch->outcome;
+	char how[128];
+
+	process_describe_end(watch->wait_status, how, sizeof(how));
+	snprintf(outcome->text, sizeof(outcome->text), "the emulator %s%s%s", how,
+	         *outcome->diagnosis.reason ? ": " : "", outcome->diagnosis.reason);
+}
+
+static void conclude(struct watch *watch)
+{
+	struct outcome *outcome = watch->outcome;
+	struct diagnosis diagnosis = {0};
+
+	watch->guest.engine->diagnose(&watch->guest, watch->errors.data ? watch->errors.data : "",
+	                              &diagnosis);
+	if (watch->caused && (outcome->cause == CAUSE_ENDED || outcome->cause == CAUSE_PANIC))
+		return; /* the kernel itself said all */
+	outcome->diagnosis = diagnosis;
+	if (diagnosis.ending == ENDING_TRIPLE_FAULT)
+		set_cause(watch, CAUSE_TRIPLE_FAULT);
+	if (diagnosis.ending == ENDING_TICK_LIMIT)
+		set_cause(watch, CAUSE_TICK_LIMIT);
+	set_cause(watch, CAUSE_VANISHED);
+	explain_vanished(watch);
+}
+
+static void finish(struct watch *watch)
+{
+	watch->wait_status = process_kill(watch->guest.pid);
+	link_finish(&watch->link);
+	take_console(watch, "", 0);
+	if (watch->guest.output >= 0)
+		close_stream(&watch->guest.output);
+	if (watch->guest.errors >= 0)
+		close_stream(&watch->guest.errors);
+	conclude(watch);
+	watch->outcome->lost = watch->link.lost;
+	watch->outcome->damaged = watch->link.damaged;
+	watch->guest.engine->release(&watch->guest);
+	buffer_free(&watch->errors);
+}
+
+int watch_guest(const struct engine *engine, const struct engine_config *config, unsigned timeout,
+                const struct watch_events *events, struct outcome *outcome, char *reason, size_t size)
+{
+	static struct watch watch;
+	struct link_handler handler = {.console = take_console, .line = take_line, .context = &watch};
+	sigset_t watched, before;
+	int signals;
+
+	memset(outcome, 0, sizeof(*outcome));
+	memset(&watch, 0, sizeof(watch));
+	watch.guest = (struct guest){.engine = engine, .output = -1, .errors = -1, .control = -1};
+	watch.events = events;
+	watch.outcome = outcome;
+	link_init(&watch.link, &handler);
+	sigemptyset(&watched);
+	for (const int *number = (const int[]){SIGINT, SIGTERM, SIGHUP, SIGCHLD, 0}; *number; number++)
+		sigaddset(&watched, *number);
+	sigprocmask(SIG_BLOCK, &watched, &before);
+	signals = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals < 0) {
+		snprintf(reason, size, "no signal descriptor: %s", strerror(errno));
+		return -1;
+	}
+	watch.start = milliseconds();
+	watch.deadline = timeout ? watch.start + timeout * 1000UL : UINT64_MAX;
+	if (engine->start(config, &watch.guest, reason, size) < 0) {
+		close(signals);
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		return -1;
+	}
+	loop(&watch, signals);
+	finish(&watch);
+	close(signals);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return 0;
+}
