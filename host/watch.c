@@ -35,7 +35,6 @@ struct watch {
 	bool caused;   /* outcome->cause is set; the first cause stays */
 	bool stopping; /* interrupt() was called */
 	bool gone;     /* the child ended */
-	bool refused;
 	int wait_status;
 };
 
@@ -108,10 +107,8 @@ static void take_line(void *context, char type, const char *payload, size_t size
 		limit_time(watch, END_GRACE);
 		break;
 	default:
-		if (!watch->refused && !watch->events->line(watch->events->context, type, payload, size)) {
+		if (!watch->events->line(watch->events->context, type, payload, size))
 			set_cause(watch, CAUSE_REFUSED);
-			watch->refused = true;
-		}
 		break;
 	}
 }
@@ -165,20 +162,20 @@ static void stop_for(struct watch *watch, enum cause cause)
 static void take_signal(struct watch *watch, int signals)
 {
 	struct signalfd_siginfo info;
+	siginfo_t ended = {0};
 
 	if (read(signals, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo != SIGCHLD) {
 		set_cause(watch, CAUSE_SIGNAL);
 		watch->outcome->signal = (int)info.ssi_signo;
-	} else if (!watch->gone &&
-	           waitid(P_PID, (id_t)watch->guest.pid, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == 0) {
-		siginfo_t ended = {0};
-
-		waitid(P_PID, (id_t)watch->guest.pid, &ended, WEXITED | WNOHANG | WNOWAIT);
-		watch->gone = ended.si_pid == watch->guest.pid;
-		if (watch->gone)
-			limit_time(watch, PIPE_GRACE);
+		return;
+	}
+	/* Left unreaped: process_kill() still needs its number. */
+	waitid(P_PID, (id_t)watch->guest.pid, &ended, WEXITED | WNOHANG | WNOWAIT);
+	if (ended.si_pid == watch->guest.pid && !watch->gone) {
+		watch->gone = true;
+		limit_time(watch, PIPE_GRACE);
 	}
 }
 
@@ -238,11 +235,12 @@ static void loop(struct watch *watch, int signals)
 static void explain_vanished(struct watch *watch)
 {
 	struct outcome *outcome = watch->outcome;
+	const char *reason = outcome->diagnosis.reason;
 	char how[128];
 
 	process_describe_end(watch->wait_status, how, sizeof(how));
-	snprintf(outcome->text, sizeof(outcome->text), "the emulator %s%s%s", how,
-	         *outcome->diagnosis.reason ? ": " : "", outcome->diagnosis.reason);
+	snprintf(outcome->text, sizeof(outcome->text), "the emulator %s%s%.300s", how, *reason ? ": " : "",
+	         reason);
 }
 
 static void conclude(struct watch *watch)
@@ -259,8 +257,10 @@ static void conclude(struct watch *watch)
 		set_cause(watch, CAUSE_TRIPLE_FAULT);
 	if (diagnosis.ending == ENDING_TICK_LIMIT)
 		set_cause(watch, CAUSE_TICK_LIMIT);
-	set_cause(watch, CAUSE_VANISHED);
-	explain_vanished(watch);
+	if (!watch->caused) {
+		set_cause(watch, CAUSE_VANISHED);
+		explain_vanished(watch);
+	}
 }
 
 static void finish(struct watch *watch)
