@@ -14,8 +14,6 @@
 /* Entry points: uint64_t addresses, first in the backend's part of the gate data. */
 #define GATE_ENTRIES (PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_BACKEND)
 
-/* Longest gate; the rest of its page belongs to the kernel. */
-#define GATE_CODE_MAX 0xf00
 
 #ifdef __ASSEMBLER__
 

@@ -5,6 +5,7 @@
  * private one's is free in its process.
  */
 #include "domain/backend.h"
+#include "domain/patch.h"
 #include "domain/switch.h"
 #include "gate.h"
 #include "lib/errno.h"
@@ -92,18 +93,6 @@ static long link(struct domain *domain, struct space *space)
 
 /* ---- the gate --------------------------------------------------------------------------------------------- */
 
-static void replace(char *code, size_t size, uint32_t placeholder, uint32_t value)
-{
-	unsigned found = 0;
-
-	for (size_t i = 0; i + sizeof(value) <= size; i++)
-		if (!memcmp(code + i, &placeholder, sizeof(value))) {
-			memcpy(code + i, &value, sizeof(value));
-			found++;
-		}
-	kassert(found);
-}
-
 static long build_gate(struct domain *domain)
 {
 	enum plan_scrub scrub = current_process()->run->line->scrub;
@@ -117,9 +106,9 @@ static long build_gate(struct domain *domain)
 
 	kassert(size <= sizeof(code));
 	memcpy(code, gates[scrub].start, size);
-	replace(code, size, PLACEHOLDER_PKRU, pkru_of(domain));
-	replace(code, size, PLACEHOLDER_COUNT, domain->descriptor.entry_count);
-	replace(code, size, PLACEHOLDER_STACK, THREAD_PAGE_STACKS + domain->slot * sizeof(uint64_t));
+	gate_patch(code, size, PLACEHOLDER_PKRU, pkru_of(domain));
+	gate_patch(code, size, PLACEHOLDER_COUNT, domain->descriptor.entry_count);
+	gate_patch(code, size, PLACEHOLDER_STACK, THREAD_PAGE_STACKS + domain->slot * sizeof(uint64_t));
 	domain->exit_address = domain->base + (uint64_t)(gates[scrub].exit - gates[scrub].start);
 	error = domain_write(domain, GATE_CONTROL_WORDS, &control_words, sizeof(control_words));
 	return error ? error : domain_write_gate(domain, code, code + size);

@@ -15,6 +15,7 @@
 #include "portcullis/image.h"
 
 struct backend;
+struct gate_table;
 struct inode;
 struct process;
 struct regs;
@@ -46,12 +47,14 @@ struct domain {
 struct attachment {
 	struct domain *domain;
 	struct portcullis_client client;
+	paddr_t view; /* PML4 in which the library runs, of backends that switch page tables; 0: none */
 };
 
 /* The attachments of one space, by slot. */
 struct domain_table {
 	struct attachment slots[DOMAIN_SLOT_COUNT];
 	unsigned count;
+	struct gate_table *gates; /* of backends whose gates pass through the kernel; NULL: none yet */
 };
 
 /* The attachment that holds `address`, NULL: none. */

@@ -217,7 +217,7 @@ long domain_copy_contents(struct domain *domain, const struct domain *original)
 
 /* ---- gates ------------------------------------------------------------------------------------------------ */
 
-#define RETURN_OFFSET 0xf00  /* of the return thunk in the gate area */
+#define RETURN_OFFSET (PORTCULLIS_GATE_SIZE - PAGE_SIZE) /* of the return thunk: a page of the library's own */
 #define THUNKS_OFFSET 0x1000 /* of the thunks in the gate area */
 #define THUNK_SIZE    16
 #define OPCODE_PUSH   0x68 /* imm32 */
@@ -244,15 +244,14 @@ extern const char return_thunk_start[], return_thunk_end[];
 long domain_write_return_thunk(struct domain *domain)
 {
 	domain->return_thunk = domain->base + RETURN_OFFSET;
-	return write_gate_pages(domain, RETURN_OFFSET, return_thunk_start,
-	                        (size_t)(return_thunk_end - return_thunk_start));
+	return write_pages(domain, RETURN_OFFSET, return_thunk_start, (size_t)(return_thunk_end - return_thunk_start), 0);
 }
 
 long domain_write_gate(struct domain *domain, const char *start, const char *end)
 {
 	long error = write_gate_pages(domain, 0, start, (size_t)(end - start));
 
-	kassert(end - start <= RETURN_OFFSET);
+	kassert(end - start <= THUNKS_OFFSET);
 	for (unsigned i = 0; !error && i < domain->descriptor.entry_count; i++) {
 		uint64_t offset = THUNKS_OFFSET + (uint64_t)i * THUNK_SIZE;
 		int32_t distance = -(int32_t)(offset + 10);

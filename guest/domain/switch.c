@@ -45,9 +45,11 @@ void domain_reset_thread(struct thread *thread)
 		load_exit_watch(0);
 	thread->exit_watch = 0;
 	thread->domain = NULL;
+	thread->gate = (struct gate_state){0};
 	thread->pkru = PKRU_APPLICATION;
 	if (features.pku)
 		write_pkru(thread->pkru);
+	write_msr(MSR_KERNEL_GS_BASE, thread->gs_base);
 	if (thread->process->backend && thread->process->backend->switch_in)
 		thread->process->backend->switch_in(thread);
 }

@@ -15,7 +15,8 @@ struct thread;
 
 void domain_switch_out(struct thread *previous);
 void domain_switch_in(struct thread *next);
-void domain_reset_thread(struct thread *thread); /* the current one: the application's rights, no watchpoint (exec) */
+/* The current thread, which has its slot: the application's rights, no watchpoint, its GS base (exec). */
+void domain_reset_thread(struct thread *thread);
 
 /*
  * An event waits for the current thread, which is inside a library: it will be looked at when the thread leaves. True when

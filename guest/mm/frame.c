@@ -5,6 +5,8 @@
  */
 #include "mm/frame.h"
 
+#include "mm/heap.h"
+
 #define RANGE_FRAMES_MIN 16
 #define CACHE_MAX        512 /* single free frames held back from merging */
 
@@ -188,6 +190,36 @@ void frame_add_range(paddr_t start, paddr_t end)
 	}
 }
 
+struct account *account_create(uint64_t limit)
+{
+	struct account *account = kzalloc(sizeof(*account));
+
+	if (account)
+		*account = (struct account){.references = 1, .limit = limit};
+	return account;
+}
+
+static void account_free_if_unused(struct account *account)
+{
+	if (!account->references && !account->frames)
+		kfree(account);
+}
+
+void account_get(struct account *account)
+{
+	if (account)
+		account->references++;
+}
+
+void account_put(struct account *account)
+{
+	if (!account)
+		return;
+	kassert(account->references > 0);
+	account->references--;
+	account_free_if_unused(account);
+}
+
 paddr_t frame_alloc(struct account *account)
 {
 	struct frame *frame;
@@ -261,6 +293,7 @@ void frame_put(paddr_t address)
 	if (frame->account) {
 		kassert(frame->account->frames > 0);
 		frame->account->frames--;
+		account_free_if_unused(frame->account);
 	}
 	frame_release(range, frame, address, 0);
 }

@@ -30,6 +30,7 @@ struct memobj *memobj_create(struct account *account)
 	if (object) {
 		object->references = 1;
 		object->account = account;
+		account_get(account);
 		list_init(&object->mappings);
 	}
 	return object;
@@ -47,6 +48,7 @@ void memobj_put(struct memobj *object)
 		return;
 	kassert(list_empty(&object->mappings));
 	memobj_truncate(object, 0);
+	account_put(object->account);
 	kfree(object);
 }
 

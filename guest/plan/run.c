@@ -22,15 +22,16 @@
 static struct run *current_run;
 
 static const char *const reason_names[] = {
-	[RUN_EXITED] = "exited", [RUN_SIGNAL] = "signal",     [RUN_MEMORY] = "memory",
-	[RUN_TICKS] = "ticks",   [RUN_DEADLOCK] = "deadlock", [RUN_START] = "start",
+        [RUN_EXITED] = "exited", [RUN_SIGNAL] = "signal",     [RUN_MEMORY] = "memory",
+        [RUN_TICKS] = "ticks",   [RUN_DEADLOCK] = "deadlock", [RUN_START] = "start",
 };
 
-/* ---- the end of a run ------------------------------------------------------------------------------------- */
+/* ---- the end of a run -------------------------------------------------------------------------------------
+ */
 
 static void kill_processes(struct run *run)
 {
-	list_for_each(node, process_table()) {
+	list_for_each (node, process_table()) {
 		struct process *process = list_entry(node, struct process, table_link);
 
 		if (process->run == run)
@@ -97,10 +98,12 @@ void run_fatal_fault(struct process *process, int number, uint64_t address, uint
 	run->fatal.address = address;
 	run->fatal.instruction = instruction;
 	if (process->executable)
-		elf_find_symbol(process->executable, instruction, run->fatal.symbol, sizeof(run->fatal.symbol));
+		elf_find_symbol(process->executable, instruction, run->fatal.symbol,
+		                sizeof(run->fatal.symbol));
 }
 
-/* ---- the start of a run ----------------------------------------------------------------------------------- */
+/* ---- the start of a run -----------------------------------------------------------------------------------
+ */
 
 static _Noreturn void fail_start(long error)
 {
@@ -190,7 +193,8 @@ static void start_program(void)
 		error = -EOPNOTSUPP;
 	if (!error)
 		error = change_directory(line->cwd);
-	process->credentials = (struct credentials){line->uid, line->uid, line->uid, line->uid, line->uid, line->uid};
+	process->credentials =
+	        (struct credentials){line->uid, line->uid, line->uid, line->uid, line->uid, line->uid};
 	if (!error)
 		error = collect_strings(line, &strings);
 	if (!error)
@@ -213,7 +217,9 @@ static long create_main_process(struct run *run)
 	process->files = fd_table_create();
 	process->fs = fs_context_create();
 	process->actions = signal_actions_create();
-	thread = process->files && process->fs && process->actions ? thread_create(process, NULL, start_program) : NULL;
+	thread = process->files && process->fs && process->actions
+	                 ? thread_create(process, NULL, start_program)
+	                 : NULL;
 	if (!thread)
 		return -ENOMEM; /* the machine has no memory at all: the caller gives up */
 	process->pid = process->pgid = process->sid = run->main_pid = thread->tid;
@@ -221,14 +227,15 @@ static long create_main_process(struct run *run)
 	return 0;
 }
 
-/* ---- reports ---------------------------------------------------------------------------------------------- */
+/* ---- reports ----------------------------------------------------------------------------------------------
+ */
 
 static void send_start(const struct run *run, unsigned line, unsigned of)
 {
 	char text[LINE_MAX];
 
-	snprintf(text, sizeof(text), "{\"id\":\"%s\",\"repetition\":%lu,\"line\":%u,\"of\":%u}", run->line->id,
-	         run->repetition, line, of);
+	snprintf(text, sizeof(text), "{\"id\":\"%s\",\"repetition\":%lu,\"line\":%u,\"of\":%u}",
+	         run->line->id, run->repetition, line, of);
 	channel_line(LINK_START, text, strlen(text));
 }
 
@@ -245,10 +252,11 @@ static void send_done(const struct run *run, uint64_t ticks)
 		         "\"signal\":%d,\"address\":\"%lx\",\"instruction\":\"%lx\",\"symbol\":\"%s\",",
 		         run->status & 0x7f, run->fatal.address, run->fatal.instruction, run->fatal.symbol);
 	snprintf(text, sizeof(text),
-	         "{\"id\":\"%s\",\"repetition\":%lu,\"reason\":\"%s\",%s\"user_ticks\":%lu,\"system_ticks\":%lu,"
+	         "{\"id\":\"%s\",\"repetition\":%lu,\"reason\":\"%s\",%s\"user_ticks\":%lu,\"system_ticks\":%"
+	         "lu,"
 	         "\"ticks\":%lu,\"peak_memory\":%lu}",
-	         run->line->id, run->repetition, reason_names[run->reason], detail, run->user_ticks, run->system_ticks,
-	         ticks, run->account.peak * PAGE_SIZE);
+	         run->line->id, run->repetition, reason_names[run->reason], detail, run->user_ticks,
+	         run->system_ticks, ticks, run->account->peak * PAGE_SIZE);
 	channel_line(LINK_DONE, text, strlen(text));
 }
 
@@ -257,22 +265,24 @@ static void send_time_record(const struct run *run, const char *metric, uint64_t
 	char text[LINE_MAX];
 
 	snprintf(text, sizeof(text),
-	         "{\"schema\":1,\"workload\":\"%s\",\"repetition\":%lu,\"backend\":\"%s\",\"metric\":\"%s\",\"unit\":\"ticks\","
+	         "{\"schema\":1,\"workload\":\"%s\",\"repetition\":%lu,\"backend\":\"%s\",\"metric\":\"%s\","
+	         "\"unit\":\"ticks\","
 	         "\"value\":%lu,\"n\":1}",
 	         run->line->id, run->repetition, run->line->backend, metric, ticks);
 	channel_line(LINK_RECORD, text, strlen(text));
 }
 
-/* ---- the plan --------------------------------------------------------------------------------------------- */
+/* ---- the plan ---------------------------------------------------------------------------------------------
+ */
 
 /* Executes one run to its end. True when its program exited with status 0. */
 static bool execute(const struct plan_line *line, uint64_t repetition, unsigned number, unsigned of)
 {
 	struct run run = {
-		.line = line,
-		.repetition = repetition,
-		.account = {.limit = line->memory ? line->memory / PAGE_SIZE : UINT64_MAX},
-		.deadline = NO_DEADLINE,
+	        .line = line,
+	        .repetition = repetition,
+	        .account = account_create(line->memory ? line->memory / PAGE_SIZE : UINT64_MAX),
+	        .deadline = NO_DEADLINE,
 	};
 	struct wait_entry entry;
 	uint64_t ticks;
@@ -283,7 +293,7 @@ static bool execute(const struct plan_line *line, uint64_t repetition, unsigned 
 	if (line->ticks)
 		run.deadline = run.start + line->ticks;
 	current_run = &run;
-	if (create_main_process(&run))
+	if (!run.account || create_main_process(&run))
 		panic("no memory to start a program");
 	wait_begin(&run.changed, &entry);
 	while (run.processes) {
@@ -295,10 +305,13 @@ static bool execute(const struct plan_line *line, uint64_t repetition, unsigned 
 	current_run = NULL;
 	ticks = read_tsc() - run.start;
 	if (!run.killed && run.status & 0x7f)
-		run.reason = run.account.exceeded && (run.status & 0x7f) == SIGKILL ? RUN_MEMORY : RUN_SIGNAL;
+		run.reason =
+		        run.account->exceeded && (run.status & 0x7f) == SIGKILL ? RUN_MEMORY : RUN_SIGNAL;
 	send_time_record(&run, "user_time", run.user_ticks);
 	send_time_record(&run, "system_time", run.system_ticks);
 	send_done(&run, ticks);
+	run.account->limit = UINT64_MAX; /* another run may write to files that this one leaves */
+	account_put(run.account);
 	return run.reason == RUN_EXITED && run.status == 0;
 }
 

@@ -31,7 +31,7 @@ enum run_reason { RUN_EXITED, RUN_SIGNAL, RUN_MEMORY, RUN_TICKS, RUN_DEADLOCK, R
 struct run {
 	const struct plan_line *line;
 	uint64_t repetition;
-	struct account account;
+	struct account *account; /* pays for its memory; files that it leaves keep it */
 	uint64_t start;    /* TSC */
 	uint64_t deadline; /* TSC, NO_DEADLINE: no limit */
 	unsigned processes; /* alive or zombie */

@@ -431,7 +431,6 @@ static void reset_thread(struct thread *thread)
 	thread->signal_stack = (struct signal_stack){0};
 	thread->clear_tid = 0;
 	thread->robust_list = 0;
-	domain_reset_thread(thread);
 	fpu_reset(thread->xsave);
 	fpu_load(thread->xsave);
 }
@@ -446,7 +445,7 @@ static long exec_program(struct program *program, const char *path, const struct
 
 	if (error)
 		return error;
-	space = space_create(process->run ? &process->run->account : NULL);
+	space = space_create(process->run ? process->run->account : NULL);
 	if (!space)
 		return -ENOMEM;
 	become_only_thread(process);
@@ -458,7 +457,7 @@ static long exec_program(struct program *program, const char *path, const struct
 	replace_space(process, space);
 	reset_thread(current_thread());
 	error = domain_thread_prepare(current_thread());
-	write_msr(MSR_KERNEL_GS_BASE, current_thread()->gs_base);
+	domain_reset_thread(current_thread());
 	if (!error)
 		error = load(program, space);
 	if (!error)

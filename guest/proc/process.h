@@ -2,6 +2,7 @@
 #ifndef GUEST_PROC_PROCESS_H
 #define GUEST_PROC_PROCESS_H
 
+#include "domain/gate.h"
 #include "fs/file.h"
 #include "lib/list.h"
 #include "mm/space.h"
@@ -92,7 +93,9 @@ struct thread {
 	unsigned slot;  /* of user threads, unique in the system */
 	bool has_slot;
 	uint32_t pkru;  /* while the thread does not run */
-	struct domain *domain;         /* whose rights it has, where the backend's gate passes through the kernel */
+	struct gate_state gate;        /* while the thread does not run, of backends whose gates pass through the kernel */
+	struct domain *domain;         /* that it is inside by such a gate, while it does not run */
+	struct gate_frame gate_frames[GATE_DEPTH_MAX];
 	struct upcall *upcall;         /* a call by the kernel into a library, while it lasts */
 	uint64_t exit_watch;           /* execute watchpoint at a gate's exit, 0: none */
 	const char *attach_reason;     /* of the last attach that failed */

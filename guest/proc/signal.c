@@ -363,6 +363,16 @@ static void handle(struct regs *regs, const struct signal_info *info)
 	signal_set_mask(mask);
 }
 
+/* A system call of a library is never restarted: the event waits until the library has returned. */
+static void interrupt_library_call(struct regs *regs)
+{
+	long result = -(long)regs->rax;
+
+	if ((regs->vector == VECTOR_SYSCALL || regs->vector == VECTOR_SYSCALL_OF_LIBRARY) &&
+	    (result == ERESTARTSYS || result == ERESTARTNOHAND || result == ERESTART_RESTARTBLOCK))
+		regs->rax = (uint64_t)-EINTR;
+}
+
 /* The end of a run does not wait for a library to be left; nor does a call by the kernel outlive its process. */
 static bool must_end_now(const struct process *process)
 {
@@ -381,6 +391,7 @@ void signal_deliver(struct regs *regs)
 		thread_exit(process->exit_status);
 	}
 	if (domain_defer_event()) {
+		interrupt_library_call(regs);
 		thread->attention = false;
 		return;
 	}

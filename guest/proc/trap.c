@@ -86,7 +86,7 @@ static void user_page_fault(struct regs *regs, uint64_t address)
 	enum fault_result result = FAULT_NOT_MAPPED;
 
 	if (address < APPLICATION_END)
-		result = space_fault(current_process()->space, address, regs->error);
+		result = space_fault(current_process()->space, address, regs->error | FAULT_U);
 	else if (address >= DOMAIN_BASE && address < DOMAIN_END)
 		result = domain_fault(address, regs->error);
 	else if (regs->error & FAULT_P)

@@ -2,7 +2,8 @@
 #ifndef GUEST_X86_CPU_ASM_H
 #define GUEST_X86_CPU_ASM_H
 
-#define VECTOR_SYSCALL 256
+#define VECTOR_SYSCALL            256
+#define VECTOR_SYSCALL_OF_LIBRARY 257 /* by a library in ring 0: returned from by IRETQ */
 
 /* Segment selectors of the GDT (x86/descriptors.c). SYSRET derives the user ones from STAR: SS = +8, CS = +16. */
 #define SELECTOR_KERNEL_CODE 0x08
@@ -11,6 +12,11 @@
 #define SELECTOR_USER_DATA   0x23
 #define SELECTOR_USER_CODE   0x2b
 #define SELECTOR_TSS         0x30
+
+/* In the CS word of a frame: ring 0 with the user's GS base. IRETQ takes the low 16 bits of the word alone. */
+#define CS_USER_GS 0x10000
+
+#define MSR_GS_BASE 0xc0000101
 
 /* Offsets in struct regs. */
 #define REGS_R15    0

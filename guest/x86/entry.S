@@ -4,7 +4,7 @@
  * A trap starts on the CPU's small entry stack (IST 1), whatever ran before: a protected library of the `kernel`
  * backend runs in ring 0 on a stack with a red zone, and no interrupt may write there. trap_common then builds
  * `struct regs` on the thread's kernel stack (when user code or a ring-0 library was interrupted) or below the interrupted
- * kernel stack pointer. Code at a non-negative address is user code or a library and runs with the user's GS base.
+ * kernel stack pointer.
  */
 #include "x86/percpu.h"
 #include "x86/cpu_asm.h"
@@ -40,13 +40,19 @@ trap_stubs:
 #define ENTRY_SS     72
 
 	.balign	16
+4:	mov	$MSR_GS_BASE, %ecx              # ring 0: a library runs with the user's GS base, the kernel with its own
+	rdmsr
+	test	%edx, %edx
+	js	1f
+	orl	$CS_USER_GS, ENTRY_CS(%rsp)
+	jmp	3f
 trap_common:
 	push	%rax
 	push	%rcx
 	push	%rdx
-	cmpq	$0, ENTRY_RIP(%rsp)
-	js	1f                              # the kernel itself was interrupted
-	swapgs
+	testb	$3, ENTRY_CS(%rsp)
+	jz	4b
+3:	swapgs
 	mov	%gs:CPU_KERNEL_STACK, %rax
 	jmp	2f
 1:	mov	ENTRY_RSP(%rsp), %rax
@@ -110,8 +116,8 @@ restore:
 	pop	%rsi
 	pop	%rdi
 	add	$16, %rsp                       # vector, error
-	cmpq	$0, (%rsp)
-	js	1f
+	testl	$CS_USER_GS | 3, 8(%rsp)
+	jz	1f
 	swapgs
 1:	iretq
 
@@ -125,6 +131,8 @@ return_to_user:
 	.globl	syscall_entry
 syscall_entry:
 	swapgs
+	.globl	syscall_entry_swapped
+syscall_entry_swapped:                          # backends with an entry of their own come here
 	mov	%rsp, %gs:CPU_USER_STACK
 	mov	%gs:CPU_KERNEL_STACK, %rsp
 	pushq	$SELECTOR_USER_DATA             # SS
@@ -134,6 +142,8 @@ syscall_entry:
 	push	%rcx                            # RIP
 	push	%rax                            # error: the number
 	pushq	$VECTOR_SYSCALL
+	.globl	syscall_entry_pushed
+syscall_entry_pushed:
 	push	%rdi
 	push	%rsi
 	push	%rdx

@@ -4,7 +4,7 @@
 
 #include "x86/regs.h"
 
-void syscall_entry(void);      /* target of SYSCALL */
+void syscall_entry(void);      /* target of SYSCALL, but where a backend has its own */
 extern char trap_stubs[];      /* 256 stubs of TRAP_STUB_SIZE bytes, one a vector */
 #define TRAP_STUB_SIZE 16
 

@@ -7,6 +7,11 @@
 
 #define CPU_KERNEL_STACK 8  /* offsets for assembly, checked in percpu.c */
 #define CPU_USER_STACK   16
+#define CPU_GATE_TABLE   24
+#define CPU_GATE_CURRENT 32
+#define CPU_GATE_FRAMES  40
+#define CPU_GATE_LIMIT   48
+#define CPU_GATE_STACK   56
 
 #ifndef __ASSEMBLER__
 #include <stdbool.h>
@@ -19,6 +24,13 @@ struct cpu {
 	struct thread *thread;    /* that runs now */
 	uint64_t kernel_stack;    /* top of its kernel stack: where system calls start */
 	uint64_t user_stack;      /* scratch of the system-call entry */
+	struct gate_state {
+		struct gate *table;    /* of the current space, by domain slot; all zero where there are no domains */
+		struct gate *current;  /* of the domain that the thread is inside; that of the application when it is in none */
+		uint64_t frames;       /* address of the innermost gate frame */
+		uint64_t frames_limit; /* below it there is no room for another */
+		uint64_t stack_offset; /* from stack number 0 in a domain to this thread's */
+	} gate;                   /* of the current thread: see domain/gate.h */
 	uint64_t last_tsc;        /* when time was last accounted */
 	struct space *space;      /* in CR3; NULL: the kernel's own */
 	struct thread *idle;      /* runs when nothing else can */

@@ -14,6 +14,7 @@ struct regs {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
-#define REGS_FROM_USER(regs) (((regs)->cs & 3) == 3)
+/* User code, or a library that runs in ring 0 in its domain. */
+#define REGS_FROM_USER(regs) ((regs)->cs & (CS_USER_GS | 3))
 
 #endif

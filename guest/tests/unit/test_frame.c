@@ -19,7 +19,7 @@ struct block {
 
 static struct block blocks[BLOCKS];
 static uint8_t owned[FRAMES];
-static struct account accounts[2] = {{.limit = 700}, {.limit = UINT64_MAX}};
+static struct account accounts[2] = {{.references = 1, .limit = 700}, {.references = 1, .limit = UINT64_MAX}};
 static uint64_t used;
 
 /* Ranges cannot be taken back: all cases share what the first one added. */
@@ -142,7 +142,7 @@ static void random_operations(void)
 
 static void limits(void)
 {
-	struct account account = {.limit = 2};
+	struct account account = {.references = 1, .limit = 2};
 	paddr_t first, second;
 
 	add_memory();

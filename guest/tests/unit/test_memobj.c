@@ -22,7 +22,7 @@ static void add_memory(void)
 static void random_operations(void)
 {
 	static uint8_t buffer[3 * 4096];
-	struct account account = {.limit = UINT64_MAX};
+	struct account account = {.references = 1, .limit = UINT64_MAX};
 	struct memobj *object;
 
 	add_memory();
@@ -56,9 +56,62 @@ static void random_operations(void)
 	CHECK(account.frames == 0);
 }
 
+/* Pages of a sparse object, walked by memobj_next_page, are those that were made. */
+static void pages_are_found(void)
+{
+	static bool present[5000];
+	struct account account = {.references = 1, .limit = UINT64_MAX};
+	struct memobj *object;
+	uint64_t index, count = 0;
+
+	add_memory();
+	object = memobj_create(&account);
+	CHECK(memobj_next_page(object, 0) == MEMOBJ_NO_PAGE);
+	memset(present, 0, sizeof(present));
+	for (unsigned i = 0; i < 60; i++) {
+		index = unit_random_below(ARRAY_SIZE(present));
+		CHECK(memobj_page(object, index, true));
+		count += !present[index];
+		present[index] = true;
+		CHECK(memobj_page_count(object) == count);
+	}
+	index = memobj_next_page(object, 0);
+	for (uint64_t i = 0; i < ARRAY_SIZE(present); i++) {
+		CHECK(memobj_next_page(object, i) == index);
+		if (!present[i])
+			continue;
+		CHECK(index == i);
+		index = memobj_next_page(object, i + 1);
+		count--;
+	}
+	CHECK(count == 0 && index == MEMOBJ_NO_PAGE);
+	CHECK(memobj_next_page(object, UINT64_MAX >> PAGE_SHIFT) == MEMOBJ_NO_PAGE);
+	memobj_truncate(object, 0);
+	CHECK(memobj_page_count(object) == 0);
+	memobj_put(object);
+}
+
+/* A file that outlives its run: the account goes with the last page, and not before. */
+static void account_outlives_its_owner(void)
+{
+	struct account *account;
+	struct memobj *object;
+	uint64_t before;
+
+	add_memory();
+	before = frame_free_count();
+	account = account_create(10);
+	object = memobj_create(account);
+	CHECK(memobj_write(object, 0, "x", 1) == 0 && account->frames == 1);
+	account_put(account);
+	CHECK(memobj_write(object, 5 * PAGE_SIZE, "x", 1) == 0 && account->frames == 2);
+	memobj_put(object);
+	CHECK(frame_free_count() == before);
+}
+
 static void far_pages(void)
 {
-	struct account account = {.limit = 3};
+	struct account account = {.references = 1, .limit = 3};
 	struct memobj *object;
 	uint64_t last = UINT64_MAX >> PAGE_SHIFT;
 	paddr_t frame;
@@ -80,4 +133,6 @@ static void far_pages(void)
 }
 
 UNIT_MAIN(UNIT_CASE("reads, writes and truncations agree with an array", random_operations),
+          UNIT_CASE("the pages of a sparse object are found and counted", pages_are_found),
+          UNIT_CASE("an account lasts as long as the pages that it pays for", account_outlives_its_owner),
           UNIT_CASE("pages at any index, until the account is at its limit", far_pages))

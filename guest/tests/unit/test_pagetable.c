@@ -8,7 +8,7 @@
 
 static uint64_t pages[PAGES]; /* sorted addresses of populated entries */
 static unsigned page_count;
-static struct account account = {.limit = UINT64_MAX};
+static struct account account = {.references = 1, .limit = UINT64_MAX};
 static paddr_t pml4;
 
 static void start(void)
