@@ -1,0 +1,215 @@
+/* `portcullis run`: one plan on one engine. */
+#include "host/archive.h"
+#include "host/command.h"
+#include "host/hostinfo.h"
+#include "host/image.h"
+#include "host/install.h"
+#include "host/options.h"
+#include "host/plan_check.h"
+#include "host/report.h"
+#include "host/session.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_MEMORY  64
+#define DEFAULT_TIMEOUT 600
+
+static struct {
+	const char *engine, *plan, *root, *kernel, *rom, *run_id;
+	uint64_t memory, limit_ticks, timeout, seed;
+	struct buffer options;
+	bool help;
+} request = {.engine = "auto", .memory = DEFAULT_MEMORY, .timeout = DEFAULT_TIMEOUT, .seed = 1};
+
+static struct session session = {.console.fd = -1, .records.fd = -1, .summary.fd = -1};
+
+static const struct option_row options[] = {
+        {"plan", 'p', OPTION_TEXT, "FILE", "what to run, one program a line (guest/plan/plan.h); needed",
+         &request.plan, 0, 0},
+        {"root", 'r', OPTION_TEXT, "DIR|FILE", "the guest's file system: a folder, or a cpio archive (newc)",
+         &request.root, 0, 0},
+        {"engine", 'e', OPTION_TEXT, "NAME",
+         "what executes the guest, or `auto`: the first that is here (default)", &request.engine, 0, 0},
+        {"memory", 'm', OPTION_NUMBER, "MIB", "RAM of the guest (default 64)", &request.memory, MEMORY_MIN,
+         MEMORY_MAX},
+        {"records", 'o', OPTION_TEXT, "FILE",
+         "where records go, one JSON object a line (`-`: standard output)", &session.records.path, 0, 0},
+        {"summary", 0, OPTION_TEXT, "FILE", "where a line for each run goes: how it ended, ticks, memory",
+         &session.summary.path, 0, 0},
+        {"console", 'c', OPTION_TEXT, "FILE", "where the guest's console goes", &session.console.path, 0, 0},
+        {"verbose", 'v', OPTION_FLAG, NULL,
+         "copy the console to standard output; without, its last lines\nare shown when "
+         "a run fails",
+         &session.verbose, 0, 0},
+        {"quiet", 'q', OPTION_FLAG, NULL, "report failures only", &session.quiet, 0, 0},
+        {"limit-ticks", 'l', OPTION_NUMBER, "N", "stop the guest at this tick (0: no limit, default)",
+         &request.limit_ticks, 0, INT64_MAX},
+        {"timeout", 't', OPTION_NUMBER, "SECONDS", "stop the guest after this time (0: never; default 600)",
+         &request.timeout, 0, 1000000},
+        {"seed", 's', OPTION_NUMBER, "N", "of the guest's random numbers (default 1)", &request.seed, 0,
+         INT64_MAX},
+        {"option", 0, OPTION_WORDS, "KEY=VALUE",
+         "an option for the kernel (guest/README.md); may be given again", &request.options, 0, 0},
+        {"run-id", 0, OPTION_TEXT, "TEXT", "the field `run` of the records", &request.run_id, 0, 0},
+        {"kernel", 0, OPTION_TEXT, "FILE",
+         "flat kernel (default: guest/kernel.bin beside the launcher);\nsymbols come from "
+         "the .elf file of the same name",
+         &request.kernel, 0, 0},
+        {"rom", 0, OPTION_TEXT, "FILE", "reset ROM (default: guest/rom.bin beside the launcher)",
+         &request.rom, 0, 0},
+        {"help", 'h', OPTION_FLAG, NULL, "print this text", &request.help, 0, 0},
+        {0},
+};
+
+static void print_help(void)
+{
+	char names[128];
+
+	engine_names(names, sizeof(names));
+	printf("Usage: portcullis run --plan FILE [--root DIR] [OPTION ...]\n\n"
+	       "Boots the guest kernel and executes the plan. Numbers may end in K, M or G (powers of "
+	       "1000).\n"
+	       "Standard error says how each run ended. Engines: %s; see `portcullis engines`.\n\n",
+	       names);
+	options_help(options);
+	printf("\n%s", status_help);
+}
+
+/* The engine that the user named, or the first that is here. NULL after a sentence; *status says which kind.
+ */
+static const struct engine *choose_engine(enum status *status)
+{
+	const struct engine *engine = engine_find(request.engine);
+	char names[128], reason[REASON_MAX];
+
+	*status = STATUS_NO_ENGINE;
+	if (engine && engine->probe(reason, sizeof(reason)))
+		return engine;
+	if (engine) {
+		report_error("engine %s is not available: %s", engine->name, reason);
+		return NULL;
+	}
+	engine_names(names, sizeof(names));
+	if (strcmp(request.engine, "auto")) {
+		report_error("unknown engine \"%s\"; there are auto, %s", request.engine, names);
+		*status = STATUS_USAGE;
+		return NULL;
+	}
+	for (unsigned i = 0; (engine = engine_at(i)); i++)
+		if (engine->probe(reason, sizeof(reason)))
+			return engine;
+	report_error("no engine is available (%s): see `portcullis engines`", names);
+	return NULL;
+}
+
+/* The kernel's command line. */
+static void write_command(const struct engine *engine, struct buffer *command)
+{
+	buffer_printf(command, "seed=%lu", request.seed);
+	if (engine->tsc_hz)
+		buffer_printf(command, " tsc_hz=%lu", engine->tsc_hz);
+	if (request.limit_ticks)
+		buffer_printf(command, " limit=%lu", request.limit_ticks);
+	if (request.options.size)
+		buffer_printf(command, " %s", request.options.data);
+}
+
+/* Reads and checks all that the user gave. The image's descriptor, or -1 with a sentence. */
+static int prepare(const struct engine *engine, char *reason, size_t size)
+{
+	struct image_parts parts = {.kernel = request.kernel, .memory = (unsigned)request.memory};
+	struct buffer command = {0};
+	int error = buffer_read_file(&parts.plan, request.plan), image = -1;
+
+	if (error)
+		snprintf(reason, size, "plan %s: %s", request.plan, strerror(-error));
+	else if (!request.root || archive_load(request.root, &parts.archive, reason, size) == 0) {
+		write_command(engine, &command);
+		parts.command = command.data;
+		if (plan_check(request.plan, &parts.plan, &parts.archive, reason, size) == 0)
+			image = image_build(&parts, reason, size);
+	}
+	buffer_free(&command);
+	buffer_free(&parts.plan);
+	buffer_free(&parts.archive);
+	return image;
+}
+
+static enum status execute(const struct engine *engine, int image)
+{
+	struct engine_config config = {.image = image,
+	                               .rom = request.rom,
+	                               .memory = (unsigned)request.memory,
+	                               .limit_ticks = request.limit_ticks};
+	struct symbols *symbols = symbols_load(install_sibling(request.kernel, ".elf"));
+	struct watch_events events;
+	struct outcome outcome;
+	char reason[REASON_MAX], host[256];
+	enum status status;
+
+	host_describe(host, sizeof(host));
+	session.context = (struct record_context){.engine = engine, .host = host, .run = request.run_id};
+	session.symbols = symbols;
+	session.timeout = (unsigned)request.timeout;
+	session.limit_ticks = request.limit_ticks;
+	session_events(&session, &events);
+	if (watch_guest(engine, &config, session.timeout, &events, &outcome, reason, sizeof(reason)) == 0) {
+		status = session_verdict(&session, &outcome);
+	} else {
+		report_error("%s", reason);
+		status = STATUS_NO_ENGINE;
+	}
+	symbols_free(symbols);
+	return status;
+}
+
+static int run(int argc, char **argv)
+{
+	struct output_file *outputs[] = {&session.console, &session.records, &session.summary};
+	char reason[REASON_MAX];
+	const struct engine *engine;
+	enum status status;
+	int image;
+
+	options_parse(options, "run", argc, argv);
+	if (request.help) {
+		print_help();
+		return STATUS_OK;
+	}
+	if (!request.plan) {
+		report_error("--plan is needed");
+		return STATUS_USAGE;
+	}
+	if (!request.kernel)
+		request.kernel = install_path("guest/kernel.bin");
+	if (!request.rom)
+		request.rom = install_path("guest/rom.bin");
+	engine = choose_engine(&status);
+	if (!engine)
+		return status;
+	image = prepare(engine, reason, sizeof(reason));
+	if (image < 0) {
+		report_error("%s", reason);
+		return STATUS_USAGE;
+	}
+	if (access(request.rom, R_OK) < 0) {
+		report_error("ROM %s: %s", request.rom, strerror(errno));
+		return STATUS_USAGE;
+	}
+	for (unsigned i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
+		if (output_open(outputs[i], reason, sizeof(reason)) < 0) {
+			report_error("%s", reason);
+			return STATUS_DATA_LOST;
+		}
+	}
+	status = execute(engine, image);
+	if (!session_close(&session) && status <= STATUS_RUN_FAILED)
+		status = STATUS_DATA_LOST;
+	return status;
+}
+
+COMMAND(run) = {.name = "run", .summary = "execute a plan in a guest", .run = run};
