@@ -7,9 +7,11 @@ GUEST_ROOT := $(BUILD)/root
 GUEST_PROGRAMS := $(patsubst guest/tests/programs/%.c,$(GUEST_ROOT)/bin/%,$(wildcard guest/tests/programs/*.c))
 GUEST_PROGRAM_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -D_GNU_SOURCE -pthread
 
+first_LDFLAGS := -Wl,-e,first_instruction
+
 $(GUEST_ROOT)/bin/%: guest/tests/programs/%.c
 	@mkdir -p $(@D) $(BUILD)/guest/tests/programs
-	$(MUSL_CC) $(GUEST_PROGRAM_CFLAGS) -static -no-pie -MMD -MP -MF $(BUILD)/guest/tests/programs/$*.d -o $@ $<
+	$(MUSL_CC) $(GUEST_PROGRAM_CFLAGS) $($*_LDFLAGS) -static -no-pie -MMD -MP -MF $(BUILD)/guest/tests/programs/$*.d -o $@ $<
 
 $(GUEST_ROOT)/bin/busybox: /bin/busybox
 	@mkdir -p $(@D)

@@ -21,6 +21,9 @@
 
 #define TIMER_MICROSECONDS 10
 #define FUTEX_WAIT_PRIVATE 128
+#define PIPE_PAGES         16
+#define SLEEP_NS           3000
+#define SLACK_NS           100000 /* Linux counts a timer's slack as time left */
 
 static volatile int handled;
 static volatile uint64_t handled_at;
@@ -97,6 +100,14 @@ static void take_byte(void)
 		fail("read");
 }
 
+static char page[4096];
+
+static void take_page(void)
+{
+	if (read(ends[0], page, sizeof(page)) != sizeof(page))
+		fail("read in the handler");
+}
+
 /* The handler writes the byte that read waits for. */
 static void read_restarting(void)
 {
@@ -129,20 +140,21 @@ static void read_ready(void)
 	wait_until_handled();
 }
 
-/* The pipe is full; the handler makes room. */
+/* The pipe is full; the handler makes room for one page. */
 static void write_restarting(void)
 {
-	if (write(ends[1], "z", 1) != 1)
+	if (write(ends[1], page, sizeof(page)) != sizeof(page))
 		fail("write");
 	wait_until_handled();
 }
 
 static void sleep_short(void)
 {
-	struct timespec time = {0, 3000}, left = {-1, -1};
+	struct timespec time = {0, SLEEP_NS}, left = {-1, -1};
 	int result = nanosleep(&time, &left);
 
-	if (result < 0 && (errno != EINTR || left.tv_sec != 0 || left.tv_nsec < 0 || left.tv_nsec > 3000))
+	if (result < 0 &&
+	    (errno != EINTR || left.tv_sec != 0 || left.tv_nsec < 0 || left.tv_nsec > SLEEP_NS + SLACK_NS))
 		fail("nanosleep");
 	wait_until_handled();
 }
@@ -225,7 +237,7 @@ static const struct {
         {"read-restarting", read_restarting, put_byte, SA_RESTART, false, false},
         {"read", read_plain, put_byte, 0, false, false},
         {"read-ready", read_ready, NULL, 0, false, false},
-        {"write-restarting", write_restarting, take_byte, SA_RESTART, false, true},
+        {"write-restarting", write_restarting, take_page, SA_RESTART, false, true},
         {"nanosleep", sleep_short, NULL, SA_RESTART, false, false},
         {"futex", futex_wait, set_word, 0, false, false},
         {"futex-restarting", futex_wait_restarting, set_word, SA_RESTART, false, false},
@@ -236,10 +248,9 @@ static const struct {
 
 static void fill_pipe(void)
 {
-	static char data[65536];
-
-	if (write(ends[1], data, sizeof(data)) != sizeof(data))
-		fail("write");
+	for (int i = 0; i < PIPE_PAGES; i++)
+		if (write(ends[1], page, sizeof(page)) != sizeof(page))
+			fail("write");
 }
 
 /* Rounds of the delay loop between the start of the timer and its signal. */
