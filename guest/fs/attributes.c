@@ -280,6 +280,7 @@ long sys_fallocate(int fd, int mode, int64_t offset, int64_t size)
 		return -ENODEV;
 	if (__builtin_add_overflow(offset, size, &end))
 		return -EFBIG;
+	inode_drop_set_id(inode);
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
 		regular_zero(inode, (uint64_t)offset, (uint64_t)size);
 		inode_modified(inode);

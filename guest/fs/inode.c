@@ -79,6 +79,29 @@ struct inode *inode_create_symlink(const char *target)
 	return inode;
 }
 
+void inode_inherit_group(struct inode *inode, const struct inode *directory)
+{
+	const uint32_t group_executable = S_ISGID | 010;
+
+	if (!(directory->mode & S_ISGID))
+		return;
+	inode->gid = directory->gid;
+	if (inode->kind == INODE_DIRECTORY)
+		inode->mode |= S_ISGID;
+	else if ((inode->mode & group_executable) == group_executable && fs_credentials()->euid != 0 &&
+	         fs_credentials()->egid != directory->gid)
+		inode->mode &= ~S_ISGID;
+}
+
+void inode_drop_set_id(struct inode *inode)
+{
+	if (fs_credentials()->euid == 0)
+		return;
+	inode->mode &= ~S_ISUID;
+	if (inode->mode & 010)
+		inode->mode &= ~S_ISGID;
+}
+
 void inode_get(struct inode *inode)
 {
 	inode->references++;

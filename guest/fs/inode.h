@@ -21,6 +21,12 @@ const struct credentials *fs_credentials(void);
 struct inode *inode_create(enum inode_kind kind, uint32_t permissions);
 struct inode *inode_create_symlink(const char *target);
 
+/* A new inode made in a directory with the set-group-id bit takes its group, and a directory the bit, too. */
+void inode_inherit_group(struct inode *inode, const struct inode *directory);
+
+/* A change of contents by anyone but uid 0 takes the set-id bits away. */
+void inode_drop_set_id(struct inode *inode);
+
 /* Set the times named to now. */
 void inode_modified(struct inode *inode); /* mtime, ctime */
 void inode_changed(struct inode *inode);  /* ctime */

@@ -89,6 +89,7 @@ static long add(const struct path *path, struct inode *inode)
 
 	if (!inode)
 		return -ENOSPC;
+	inode_inherit_group(inode, path->directory);
 	error = directory_add(path->directory, path->name, path->length, inode);
 	inode_put(inode);
 	return error;

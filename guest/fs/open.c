@@ -31,6 +31,7 @@ static long create(const struct path *path, uint32_t mode, struct inode **inode)
 	*inode = inode_create(INODE_FILE, mode);
 	if (!*inode)
 		return -ENOSPC;
+	inode_inherit_group(*inode, path->directory);
 	error = directory_add(path->directory, path->name, path->length, *inode);
 	inode_put(*inode); /* the name holds it */
 	return error;
@@ -51,6 +52,7 @@ static long find_or_create(int directory, const char *text, unsigned flags, uint
 		if (path.slash && path.last == LAST_NAME && (flags & O_CREAT))
 			return -EISDIR;
 		must_be_directory |= path.slash;
+		follow |= path.slash;
 		error = path_last(&path, inode);
 		if (error < 0)
 			return error;
@@ -60,7 +62,7 @@ static long find_or_create(int directory, const char *text, unsigned flags, uint
 			*created = true;
 			return create(&path, mode, inode);
 		}
-		if ((*inode)->kind != INODE_SYMLINK || !(follow || path.slash))
+		if ((*inode)->kind != INODE_SYMLINK || !follow)
 			break;
 		if (path.links++ >= SYMLINKS_MAX)
 			return -ELOOP;

@@ -38,16 +38,6 @@ static long regular_read(struct file *file, struct user_io *io, uint64_t *positi
 	return done;
 }
 
-/* A write by anyone but uid 0 takes the set-id bits away. */
-static void drop_set_id(struct inode *inode)
-{
-	if (fs_credentials()->euid == 0)
-		return;
-	inode->mode &= ~S_ISUID;
-	if (inode->mode & 010)
-		inode->mode &= ~S_ISGID;
-}
-
 static long regular_write(struct file *file, struct user_io *io, uint64_t *position)
 {
 	struct inode *inode = file->inode;
@@ -58,7 +48,7 @@ static long regular_write(struct file *file, struct user_io *io, uint64_t *posit
 		return 0;
 	if (offset >= FILE_SIZE_MAX)
 		return -EFBIG;
-	drop_set_id(inode);
+	inode_drop_set_id(inode);
 	while (io->left && !error) {
 		size_t size = in_page(offset, MIN(io->left, FILE_SIZE_MAX - offset));
 		paddr_t frame;
@@ -113,6 +103,7 @@ long regular_resize(struct inode *inode, uint64_t size)
 		memobj_truncate(inode->data, size);
 	}
 	inode->size = size;
+	inode_drop_set_id(inode);
 	inode_modified(inode);
 	return 0;
 }
@@ -127,6 +118,7 @@ long regular_allocate(struct inode *inode, uint64_t offset, uint64_t size)
 
 void regular_zero(struct inode *inode, uint64_t offset, uint64_t size)
 {
+	bool mapped = !list_empty(memobj_mappings(inode->data));
 	uint64_t end = MIN(offset + size, inode->size);
 
 	while (offset < end) {
@@ -137,8 +129,12 @@ void regular_zero(struct inode *inode, uint64_t offset, uint64_t size)
 			return;
 		offset = MAX(offset, index * PAGE_SIZE);
 		piece = in_page(offset, end - offset);
-		memset((char *)phys_to_virt(memobj_page(inode->data, index, false)) + offset % PAGE_SIZE, 0,
-		       piece);
+		if (piece == PAGE_SIZE && !mapped)
+			memobj_remove_page(inode->data, index);
+		else
+			memset((char *)phys_to_virt(memobj_page(inode->data, index, false)) +
+			               offset % PAGE_SIZE,
+			       0, piece);
 		offset += piece;
 	}
 }

@@ -126,6 +126,17 @@ long memobj_set_page(struct memobj *object, uint64_t index, paddr_t frame)
 	return 0;
 }
 
+void memobj_remove_page(struct memobj *object, uint64_t index)
+{
+	uint64_t *slot = find_slot(object, index, false);
+
+	if (!slot || !*slot)
+		return;
+	frame_put(*slot);
+	*slot = 0;
+	object->pages--;
+}
+
 uint64_t memobj_page_count(const struct memobj *object)
 {
 	return object->pages;

@@ -20,6 +20,9 @@ paddr_t memobj_page(struct memobj *object, uint64_t index, bool create);
 /* Gives an existing frame (its reference moves) as page `index`, which must be a hole. 0 or -ENOMEM. */
 long memobj_set_page(struct memobj *object, uint64_t index, paddr_t frame);
 
+/* Makes page `index` a hole. No mapping may show it. */
+void memobj_remove_page(struct memobj *object, uint64_t index);
+
 uint64_t memobj_page_count(const struct memobj *object); /* pages that are not holes */
 
 /* The first page at or after `index` that is not a hole, or MEMOBJ_NO_PAGE. */

@@ -85,6 +85,12 @@ static void pages_are_found(void)
 		count--;
 	}
 	CHECK(count == 0 && index == MEMOBJ_NO_PAGE);
+	count = memobj_page_count(object);
+	index = memobj_next_page(object, 0);
+	memobj_remove_page(object, index);
+	memobj_remove_page(object, index); /* a hole by now */
+	CHECK(memobj_page_count(object) == count - 1 && memobj_next_page(object, index) != index);
+	CHECK(account.frames == count - 1);
 	CHECK(memobj_next_page(object, UINT64_MAX >> PAGE_SHIFT) == MEMOBJ_NO_PAGE);
 	memobj_truncate(object, 0);
 	CHECK(memobj_page_count(object) == 0);
