@@ -31,6 +31,12 @@ struct backend {
 	long (*link)(struct domain *domain, struct space *space);
 	void (*unlink)(struct domain *domain, struct space *space);
 
+	/* The PML4 of the space has changed: for backends that keep copies of its entries. May be NULL. */
+	void (*refresh)(struct space *space);
+
+	/* A fault at an application address was resolved for the current thread: likewise. May be NULL. */
+	void (*sync)(struct space *space, uint64_t address);
+
 	/*
 	 * The domain whose rights the current thread has in user mode, NULL: the application's. For the backend `none` every
 	 * domain's rights are the application's: open_to_all.

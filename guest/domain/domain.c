@@ -3,6 +3,7 @@
 
 #include "domain/backend.h"
 #include "domain/build.h"
+#include "domain/gate.h"
 #include "domain/upcall.h"
 #include "fs/file.h"
 #include "lib/errno.h"
@@ -228,6 +229,8 @@ void domain_release_space(struct space *space)
 	for (unsigned slot = 0; slot < DOMAIN_SLOT_COUNT; slot++)
 		if (space->domains->slots[slot].domain)
 			leave(space, slot);
+	if (space->domains->gates)
+		gate_release(space);
 	kfree(space->domains);
 	space->domains = NULL;
 }

@@ -78,6 +78,8 @@ void domain_library_fault(struct regs *regs, const char *what, int signal, uint6
 /* Hooks of address spaces. */
 long domain_fork(struct process *parent, struct process *child); /* the child's thread exists; 0 or -errno */
 void domain_release_space(struct space *space);
+void domain_space_changed(struct space *space); /* entries of its PML4 are gone */
+void domain_space_filled(struct space *space, uint64_t address); /* a page of the application's was brought in */
 
 /* Gives a user thread its slot and its page in its process's space. 0, -EAGAIN (no slot is free) or -ENOMEM. */
 long domain_thread_prepare(struct thread *thread);
@@ -87,6 +89,9 @@ void domain_thread_gone(struct thread *thread); /* while the process still has i
 
 /* Writes into the gate pages, gate data or image of the domain through the kernel's own mapping. 0 or -ENOMEM. */
 long domain_write(struct domain *domain, uint64_t offset, const void *from, size_t size);
+
+/* Writes code that only the domain itself can execute. 0 or -ENOMEM. */
+long domain_write_code(struct domain *domain, uint64_t offset, const void *from, size_t size);
 
 /* Stores one word on a protected stack. 0 or -ENOMEM. */
 long domain_write_stack(struct domain *domain, uint64_t offset, uint64_t value);

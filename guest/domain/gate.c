@@ -55,14 +55,15 @@ struct gate *gate_open(struct domain *domain, struct space *space)
 void gate_close(struct domain *domain, struct space *space)
 {
 	space->domains->gates->gates[domain->slot] = (struct gate){0};
-	if (space->domains->count == 1) { /* the last one */
-		if (this_cpu->gate.table == space->domains->gates->gates) {
-			this_cpu->gate.table = no_gates.gates;
-			this_cpu->gate.current = &no_gates.application;
-		}
-		kfree(space->domains->gates);
-		space->domains->gates = NULL;
+}
+
+void gate_release(struct space *space)
+{
+	if (this_cpu->gate.table == space->domains->gates->gates) {
+		this_cpu->gate.table = no_gates.gates;
+		this_cpu->gate.current = &no_gates.application;
 	}
+	kfree(space->domains->gates);
 }
 
 struct domain *gate_inside(void)

@@ -54,6 +54,9 @@ struct gate_table {
 struct gate *gate_open(struct domain *domain, struct space *space);
 void gate_close(struct domain *domain, struct space *space);
 
+/* Frees the space's table. */
+void gate_release(struct space *space);
+
 /* The domain that the current thread is inside by such a gate. */
 struct domain *gate_inside(void);
 

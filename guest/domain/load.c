@@ -51,6 +51,11 @@ long domain_write(struct domain *domain, uint64_t offset, const void *from, size
 	return write_pages(domain, offset, from, size, PTE_NX);
 }
 
+long domain_write_code(struct domain *domain, uint64_t offset, const void *from, size_t size)
+{
+	return write_pages(domain, offset, from, size, 0);
+}
+
 long domain_write_stack(struct domain *domain, uint64_t offset, uint64_t value)
 {
 	return write_pages(domain, offset, &value, sizeof(value), PTE_W | PTE_NX);
@@ -244,7 +249,8 @@ extern const char return_thunk_start[], return_thunk_end[];
 long domain_write_return_thunk(struct domain *domain)
 {
 	domain->return_thunk = domain->base + RETURN_OFFSET;
-	return write_pages(domain, RETURN_OFFSET, return_thunk_start, (size_t)(return_thunk_end - return_thunk_start), 0);
+	return domain_write_code(domain, RETURN_OFFSET, return_thunk_start,
+	                         (size_t)(return_thunk_end - return_thunk_start));
 }
 
 long domain_write_gate(struct domain *domain, const char *start, const char *end)

@@ -22,6 +22,26 @@ void domain_unlink_subtree(struct domain *domain, struct space *space)
 	space_flush_all(space);
 }
 
+void domain_space_changed(struct space *space)
+{
+	for (unsigned i = 0; space->domains && i < DOMAIN_SLOT_COUNT; i++) {
+		const struct domain *domain = space->domains->slots[i].domain;
+
+		if (domain && domain->backend->refresh) {
+			domain->backend->refresh(space); /* all of a space's domains have one backend */
+			return;
+		}
+	}
+}
+
+void domain_space_filled(struct space *space, uint64_t address)
+{
+	const struct backend *backend = current_process()->backend;
+
+	if (space->domains && backend->sync && address < DOMAIN_BASE)
+		backend->sync(space, address);
+}
+
 uint64_t domain_stack_top(const struct domain *domain, const struct thread *thread)
 {
 	return domain->base + PORTCULLIS_STACKS_OFFSET + (thread->slot + 1UL) * PORTCULLIS_STACK_STRIDE;

@@ -59,6 +59,8 @@ void space_switch(struct space *space)
 {
 	if (this_cpu->space == space)
 		return;
+	if ((space && space->tagged) || (this_cpu->space && this_cpu->space->tagged))
+		invpcid_all();
 	this_cpu->space = space;
 	write_cr3(space ? space->pml4 : kernel_pml4);
 }
@@ -66,14 +68,22 @@ void space_switch(struct space *space)
 void space_flush_page(struct space *space, uint64_t address)
 {
 	space->flushes.pages++;
-	if (this_cpu->space == space)
+	if (this_cpu->space != space)
+		return;
+	if (space->tagged)
+		invpcid_all();
+	else
 		invlpg(address);
 }
 
 void space_flush_all(struct space *space)
 {
 	space->flushes.spaces++;
-	if (this_cpu->space == space)
+	if (this_cpu->space != space)
+		return;
+	if (space->tagged)
+		invpcid_all();
+	else
 		write_cr3(read_cr3());
 }
 
@@ -134,6 +144,7 @@ static long remove_range(struct space *space, uint64_t start, uint64_t end)
 	/* Tables that served only this range and the holes around it go too: INVLPG drops what the CPU cached
 	 * of them. */
 	pagetable_free(space->pml4, floor, ceiling);
+	domain_space_changed(space);
 	space_flush_page(space, start);
 	return 0;
 }

@@ -66,6 +66,7 @@ struct space {
 	uint64_t brk;
 	struct account *account; /* pays for pages and page tables */
 	struct flush_counts flushes;
+	bool tagged; /* its translations may lie under several PCIDs */
 	struct domain_table *domains; /* protected libraries attached to it; NULL: none ever */
 };
 

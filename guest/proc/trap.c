@@ -79,6 +79,8 @@ static void kernel_page_fault(struct regs *regs, uint64_t address)
 		run_out_of_memory(current_process()->run);
 	if (result != FAULT_RESOLVED)
 		regs->rip = fixup;
+	else
+		domain_space_filled(space, address);
 }
 
 static void user_page_fault(struct regs *regs, uint64_t address)
@@ -93,6 +95,7 @@ static void user_page_fault(struct regs *regs, uint64_t address)
 		result = FAULT_PROTECTION;
 	switch (result) {
 	case FAULT_RESOLVED:
+		domain_space_filled(current_process()->space, address);
 		break;
 	case FAULT_NOT_MAPPED:
 		raise(regs, SIGSEGV, SEGV_MAPERR, address);

@@ -206,6 +206,14 @@ static inline void invlpg(uint64_t address)
 	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
+/* Every translation of every PCID but the global ones (SDM vol. 2A, INVPCID, type 3). */
+static inline void invpcid_all(void)
+{
+	static const uint64_t descriptor[2];
+
+	__asm__ volatile("invpcid %0, %1" : : "m"(descriptor), "r"(3UL) : "memory");
+}
+
 static inline void outb(uint16_t port, uint8_t value)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));

@@ -72,6 +72,8 @@ const char *features_init(void)
 		cr4 |= CR4_UMIP;
 	if (features.pku)
 		cr4 |= CR4_PKE;
+	if (features.pcid && features.invpcid)
+		cr4 |= CR4_PCIDE; /* the page tables in use lie on a page boundary: PCID 0 */
 	write_cr4(cr4 & ~CR4_FSGSBASE);
 	write_xcr0(XCR0_X87 | XCR0_SSE | XCR0_AVX);
 	features.xsave_size = cpuid(0xd, 0).ebx;
