@@ -32,7 +32,7 @@ struct bochs {
 	char mark[24];          /* the random number as the debugger prints it */
 	char kept[CONSOLE_KEPT_MAX];
 	size_t kept_size;
-	bool stopped; /* the mark came: what follows is diagnosis */
+	enum { BEFORE_GUEST, IN_MARK_LINE, IN_GUEST, AFTER_GUEST } phase;
 	struct buffer diagnosis;
 };
 
@@ -91,7 +91,7 @@ static void write_commands(struct buffer *text, const struct engine_config *conf
 {
 	if (config->limit_ticks)
 		buffer_printf(text, "sba %lu\n", config->limit_ticks);
-	buffer_printf(text, "c\n? 0x%016lx\nr\nbt %d\nq\n", mark, TRACE_MAX);
+	buffer_printf(text, "? 0x%016lx\nc\n? 0x%016lx\nr\nbt %d\nq\n", mark, mark, TRACE_MAX);
 }
 
 /* A memory file with the text, which is freed; -1 without. */
@@ -196,16 +196,41 @@ static void add_diagnosis(struct bochs *bochs, const char *text, size_t size)
 		buffer_append(&bochs->diagnosis, text, size);
 }
 
-static size_t take_byte(struct bochs *bochs, char byte, char *out)
+/*
+ * Where the debugger's own text begins in the kept bytes, which end with the mark: at its last "Next at t=",
+ * and at the line before that one where it says why.
+ */
+static size_t find_stop(const struct bochs *bochs)
+{
+	size_t next = 0, why = 0;
+
+	for (size_t at = 0; at < bochs->kept_size; at++) {
+		for (unsigned i = 0; i < STOP_TEXT_COUNT; i++) {
+			size_t length = strlen(stop_texts[i]);
+
+			if (at + length > bochs->kept_size || memcmp(bochs->kept + at, stop_texts[i], length))
+				continue;
+			if (i < STOP_TEXT_COUNT - 1)
+				why = at;
+			else
+				next = at;
+		}
+	}
+	if (why < next && memchr(bochs->kept + why, '\n', next - why) == bochs->kept + next - 1)
+		return why;
+	return next;
+}
+
+static size_t take_guest_byte(struct bochs *bochs, char *out)
 {
 	size_t given = 0;
 
-	bochs->kept[bochs->kept_size++] = byte;
 	if (match_stop(bochs) == MATCH_WHOLE) {
 		if (ends_with_mark(bochs)) {
-			bochs->stopped = true;
+			given = give_up(bochs, find_stop(bochs), out);
 			add_diagnosis(bochs, bochs->kept, bochs->kept_size);
 			bochs->kept_size = 0;
+			bochs->phase = AFTER_GUEST;
 		} else if (bochs->kept_size == CONSOLE_KEPT_MAX) {
 			given = give_up(bochs, 1, out); /* the guest printed such a text itself */
 		}
@@ -215,18 +240,38 @@ static size_t take_byte(struct bochs *bochs, char byte, char *out)
 	return given;
 }
 
+static size_t take_byte(struct bochs *bochs, char byte, char *out)
+{
+	switch (bochs->phase) {
+	case BEFORE_GUEST:
+		if (bochs->kept_size == CONSOLE_KEPT_MAX)
+			give_up(bochs, 1, out); /* overwritten: it is not the guest's */
+		bochs->kept[bochs->kept_size++] = byte;
+		if (ends_with_mark(bochs))
+			bochs->phase = IN_MARK_LINE;
+		return 0;
+	case IN_MARK_LINE:
+		bochs->kept_size = 0;
+		if (byte == '\n')
+			bochs->phase = IN_GUEST;
+		return 0;
+	case IN_GUEST:
+		bochs->kept[bochs->kept_size++] = byte;
+		return take_guest_byte(bochs, out);
+	default:
+		add_diagnosis(bochs, &byte, 1);
+		return 0;
+	}
+}
+
 static size_t filter_console(struct guest *guest, const char *text, size_t size, char *out)
 {
 	struct bochs *bochs = guest->state;
 	size_t given = 0;
 
-	for (size_t i = 0; i < size; i++) {
-		if (bochs->stopped)
-			add_diagnosis(bochs, text + i, 1);
-		else
-			given += take_byte(bochs, text[i], out + given);
-	}
-	if (!size && match_stop(bochs) == MATCH_PART)
+	for (size_t i = 0; i < size; i++)
+		given += take_byte(bochs, text[i], out + given);
+	if (!size && bochs->phase == IN_GUEST)
 		given = give_up(bochs, bochs->kept_size, out);
 	return given;
 }

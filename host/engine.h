@@ -67,8 +67,9 @@ struct engine {
 	int (*start)(const struct engine_config *config, struct guest *guest, char *reason, size_t size);
 	/*
 	 * Copies what belongs to the guest's console from `text` to `out` and returns its length; the engine
-	 * keeps what is, or may be, its own. `out` has room for size + CONSOLE_KEPT_MAX bytes. `size` 0: the
-	 * stream has ended. NULL: all is the guest's.
+	 * keeps what is, or may be, its own. `out` has room for size + CONSOLE_KEPT_MAX bytes. `size` 0: what
+	 * is kept is the guest's after all, for more of its lines came, or the stream has ended. NULL: all is
+	 * the guest's.
 	 */
 	size_t (*filter_console)(struct guest *guest, const char *text, size_t size, char *out);
 	/* Asks for a diagnosis; the guest need not run on. */

@@ -206,6 +206,10 @@ static void show_trace(const struct session *session, const struct diagnosis *di
 	char name[256];
 
 	for (unsigned i = 0; i < diagnosis->depth; i++) {
+		if (!(diagnosis->trace[i] >> 63)) { /* programs have no frame pointers to follow */
+			report_line("  #%-2u %016lx (program)", i, diagnosis->trace[i]);
+			break;
+		}
 		symbols_describe(session->symbols, diagnosis->trace[i], i > 0, name, sizeof(name));
 		report_line("  #%-2u %016lx %s", i, diagnosis->trace[i], name);
 	}

@@ -90,6 +90,7 @@ static void take_line(void *context, char type, const char *payload, size_t size
 	struct watch *watch = context;
 	struct outcome *outcome = watch->outcome;
 
+	take_console(watch, "", 0);
 	watch->in_guest = true;
 	switch (type) {
 	case LINK_PANIC:
