@@ -21,7 +21,8 @@ static void rearm(void)
 {
 	uint64_t deadline = MIN(timers_first(), run_deadline());
 
-	if (!list_empty(&run_queue))
+	/* A switch that is due needs no timer, which would only interrupt again before it can happen. */
+	if (!list_empty(&run_queue) && !this_cpu->reschedule)
 		deadline = MIN(deadline, this_cpu->quantum_end);
 	if (deadline == this_cpu->armed || deadline == NO_DEADLINE)
 		return;
