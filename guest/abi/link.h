@@ -20,6 +20,7 @@
 #define LINK_START  'S' /* JSON object: a plan line starts: {"id":..., "repetition":N, "line":N, "of":N} */
 #define LINK_DONE   'D' /* JSON object: it ended: {"id":..., "repetition":N, "reason":..., ...}, see guest/plan/run.h */
 #define LINK_PANIC  'P' /* text: the sentence of a panic */
+#define LINK_PANIC_TICK_LIMIT "tick limit" /* begins the sentence when the option limit= ends the machine */
 #define LINK_TRACE  'T' /* hexadecimal address: one frame of the backtrace, innermost first, after LINK_PANIC */
 #define LINK_END    'E' /* decimal exit status of the whole plan: 0 all runs exited 0, 1 some did not, 2 no valid plan */
 
