@@ -86,8 +86,9 @@ uint64_t *pagetable_next(paddr_t pml4, uint64_t *address, uint64_t end)
 	return NULL;
 }
 
-/* Does pagetable_free() for the tables below `table`, whose first entry maps `base`. */
-static void free_below(uint64_t *table, unsigned level, uint64_t base, uint64_t start, uint64_t end)
+/* Does pagetable_free_hole() for the tables below `table`, whose first entry maps `base`. */
+static void free_below(uint64_t *table, unsigned level, uint64_t base, uint64_t start, uint64_t end,
+                       uint64_t floor, uint64_t ceiling)
 {
 	uint64_t *first = start <= base ? table : &table[index_at(start, level)];
 	uint64_t *last = table + TABLE_ENTRIES; /* exclusive */
@@ -95,26 +96,30 @@ static void free_below(uint64_t *table, unsigned level, uint64_t base, uint64_t 
 	if (end - base < LEVEL_SIZE(level) * TABLE_ENTRIES)
 		last = table + ((end - base + LEVEL_SIZE(level) - 1) >> LEVEL_SHIFT(level));
 	for (uint64_t *entry = first; (entry = next_populated(entry, last)) < last; entry++) {
-		uint64_t covers = base + (uint64_t)(entry - table) * LEVEL_SIZE(level);
+		uint64_t from = base + (uint64_t)(entry - table) * LEVEL_SIZE(level),
+		         to = from + LEVEL_SIZE(level);
 
 		if (level == 1) {
 			frame_put(*entry & PTE_ADDRESS);
-			continue;
-		}
-		if (level == 2 && (covers < start || covers + LEVEL_SIZE(2) > end))
-			continue;
-		free_below(table_at(*entry), level - 1, covers, start, end);
-		if (covers >= start && covers + LEVEL_SIZE(level) <= end) {
+		} else if (from >= floor && to <= ceiling) {
+			free_below(table_at(*entry), level - 1, from, from, to, from, to);
 			frame_put(*entry & PTE_ADDRESS);
 			*entry = 0;
+		} else if (level > 2) {
+			free_below(table_at(*entry), level - 1, from, start, end, floor, ceiling);
 		}
 	}
 }
 
-void pagetable_free(paddr_t pml4, uint64_t start, uint64_t end)
+void pagetable_free_hole(paddr_t pml4, uint64_t start, uint64_t end, uint64_t floor, uint64_t ceiling)
 {
 	if (start < end)
-		free_below(phys_to_virt(pml4), 4, start & ~(LEVEL_SIZE(4) * TABLE_ENTRIES - 1), start, end);
+		free_below(phys_to_virt(pml4), 4, 0, start, end, floor, ceiling);
+}
+
+void pagetable_free(paddr_t pml4, uint64_t start, uint64_t end)
+{
+	pagetable_free_hole(pml4, start, end, start, end);
 }
 
 void pagetable_map_kernel(paddr_t pml4, uint64_t address, paddr_t frame, uint64_t size, uint64_t bits,

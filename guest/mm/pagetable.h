@@ -9,6 +9,9 @@
  * rights (PROT_NONE) keeps its frame in an entry with PTE_HELD in place of P, which the CPU takes for not
  * present.
  *
+ * PTE_GUARDED stands with PTE_NX, in a page that may be executed, but by single steps alone: see struct
+ * fetch_guard.
+ *
  * Nothing here flushes a translation: see space_flush_page().
  */
 #ifndef GUEST_MM_PAGETABLE_H
@@ -19,6 +22,7 @@
 
 #define TABLE_ENTRIES 512
 #define PTE_HELD      (1UL << 9)
+#define PTE_GUARDED   (1UL << 10)
 
 /* Bytes that one entry of a table of that level spans: 1 is the level whose entries map 4 KiB pages, 4 the
  * PML4. */
@@ -43,9 +47,12 @@ uint64_t *pagetable_create(paddr_t pml4, uint64_t address, struct account *accou
 uint64_t *pagetable_next(paddr_t pml4, uint64_t *address, uint64_t end);
 
 /*
- * Frees each table that serves no address outside [start, end), with the references of the leaves in it. The
- * PML4 itself stays.
+ * Frees each table of the lower half that serves an address in [start, end) and none outside [floor,
+ * ceiling), with the references of the leaves in it. The PML4 itself stays.
  */
+void pagetable_free_hole(paddr_t pml4, uint64_t start, uint64_t end, uint64_t floor, uint64_t ceiling);
+
+/* The same for tables that serve no address outside [start, end). */
 void pagetable_free(paddr_t pml4, uint64_t start, uint64_t end);
 
 /* Maps [address, address + size) to physical `frame` up, for the kernel, at boot: largest page `level_max` (1

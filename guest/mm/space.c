@@ -143,7 +143,7 @@ static long remove_range(struct space *space, uint64_t start, uint64_t end)
 	space_discard(space, start, end);
 	/* Tables that served only this range and the holes around it go too: INVLPG drops what the CPU cached
 	 * of them. */
-	pagetable_free(space->pml4, floor, ceiling);
+	pagetable_free_hole(space->pml4, start, end, floor, ceiling);
 	domain_space_changed(space);
 	space_flush_page(space, start);
 	return 0;

@@ -103,7 +103,7 @@ static void random_operations(void)
 			         high = i == page_count ? END : pages[i];
 
 			if (low <= from && high >= to)
-				pagetable_free(pml4, low, high);
+				pagetable_free_hole(pml4, from, to, low, high);
 		}
 		CHECK(account.frames == expected_frames());
 		check_visits(0, END);
