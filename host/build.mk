@@ -22,7 +22,7 @@ $(BUILD)/host/shared/%.c.o: %.c
 $(BUILD)/host/include/host/commit.h: host-commit
 	@mkdir -p $(@D)
 	@commit=$$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown); \
-	git diff --quiet HEAD 2>/dev/null || commit=$$commit-modified; \
+	GIT_OPTIONAL_LOCKS=0 git diff --quiet HEAD 2>/dev/null || commit=$$commit-modified; \
 	echo "#define PORTCULLIS_COMMIT \"$$commit\"" > $@.new; \
 	if cmp -s $@ $@.new; then rm $@.new; else mv $@.new $@; fi
 

@@ -206,7 +206,8 @@ static void show_trace(const struct session *session, const struct diagnosis *di
 	char name[256];
 
 	for (unsigned i = 0; i < diagnosis->depth; i++) {
-		if (!(diagnosis->trace[i] >> 63)) { /* programs have no frame pointers to follow */
+		if (session->running &&
+		    !(diagnosis->trace[i] >> 63)) { /* programs have no frame pointers to follow */
 			report_line("  #%-2u %016lx (program)", i, diagnosis->trace[i]);
 			break;
 		}

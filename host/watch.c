@@ -30,11 +30,12 @@ struct watch {
 	struct link link;
 	struct buffer errors;
 	uint64_t start, deadline; /* milliseconds of CLOCK_MONOTONIC; UINT64_MAX: none */
-	bool in_guest; /* its first line came: what came before is the emulator's and the firmware's */
-	bool ended;    /* its last line came */
-	bool caused;   /* outcome->cause is set; the first cause stays */
-	bool stopping; /* interrupt() was called */
-	bool gone;     /* the child ended */
+	bool in_guest;  /* its first line came: what came before is the emulator's and the firmware's */
+	bool ended;     /* its last line came */
+	bool explained; /* the kernel itself says why it stops, with a trace */
+	bool caused;    /* outcome->cause is set; the first cause stays */
+	bool stopping;  /* interrupt() was called */
+	bool gone;      /* the child ended */
 	int wait_status;
 };
 
@@ -94,7 +95,10 @@ static void take_line(void *context, char type, const char *payload, size_t size
 	watch->in_guest = true;
 	switch (type) {
 	case LINK_PANIC:
+		if (!strncmp(payload, LINK_PANIC_TICK_LIMIT, strlen(LINK_PANIC_TICK_LIMIT)))
+			set_cause(watch, CAUSE_TICK_LIMIT);
 		set_cause(watch, CAUSE_PANIC);
+		watch->explained = true;
 		snprintf(outcome->text, sizeof(outcome->text), "%s", payload);
 		limit_time(watch, END_GRACE);
 		break;
@@ -251,8 +255,8 @@ static void conclude(struct watch *watch)
 
 	watch->guest.engine->diagnose(&watch->guest, watch->errors.data ? watch->errors.data : "",
 	                              &diagnosis);
-	if (watch->caused && (outcome->cause == CAUSE_ENDED || outcome->cause == CAUSE_PANIC))
-		return; /* the kernel itself said all */
+	if (watch->ended || watch->explained)
+		return;
 	outcome->diagnosis = diagnosis;
 	if (diagnosis.ending == ENDING_TRIPLE_FAULT)
 		set_cause(watch, CAUSE_TRIPLE_FAULT);
