@@ -3,10 +3,10 @@
 
 #include <stdarg.h>
 
-#define COM1             0x3f8
-#define COM_LINE_STATUS  5
-#define COM_THR_EMPTY    0x20
-#define COM_SPIN_LIMIT   1000000 /* polls before a transmitter that is never ready is given up */
+#define COM1            0x3f8
+#define COM_LINE_STATUS 5
+#define COM_THR_EMPTY   0x20
+#define COM_SPIN_LIMIT  1000000 /* polls before a transmitter that is never ready is given up */
 
 static bool have_debug_console;
 static uint32_t sequence;

@@ -14,7 +14,7 @@
 #include "x86/features.h"
 #include "x86/timer.h"
 
-#define BOOT_MAPPED (1UL << 30) /* what the boot page tables map */
+#define BOOT_MAPPED  (1UL << 30) /* what the boot page tables map */
 #define SEED_DEFAULT 1
 
 extern char __kernel_end[];
@@ -30,7 +30,8 @@ const char *plan_text(size_t *size)
 	return boot_info.plan.address ? phys_to_virt(boot_info.plan.address) : "";
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------- */
+/* ---- memory -----------------------------------------------------------------------------------------------
+ */
 
 /* Ranges that memory given to the allocator must leave alone. */
 struct reserved {
@@ -60,9 +61,9 @@ static struct reserved pages_of(struct boot_module module)
 static void add_memory(const struct boot_info *info, uint64_t from, uint64_t to)
 {
 	struct reserved reserved[] = {
-		{IMAGE_ADDRESS, (uint64_t)__kernel_end - KERNEL_BASE},
-		pages_of(info->archive.address < info->plan.address ? info->archive : info->plan),
-		pages_of(info->archive.address < info->plan.address ? info->plan : info->archive),
+	        {IMAGE_ADDRESS, (uint64_t)__kernel_end - KERNEL_BASE},
+	        pages_of(info->archive.address < info->plan.address ? info->archive : info->plan),
+	        pages_of(info->archive.address < info->plan.address ? info->plan : info->archive),
 	};
 
 	for (unsigned i = 0; i < info->memory_count; i++)
@@ -81,7 +82,8 @@ static void memory_init(const struct boot_info *info)
 	add_memory(info, BOOT_MAPPED, UINT64_MAX);
 }
 
-/* ---- start ------------------------------------------------------------------------------------------------ */
+/* ---- start ------------------------------------------------------------------------------------------------
+ */
 
 static void unpack_archive(const struct boot_module *archive)
 {
@@ -112,9 +114,10 @@ static void announce(void)
 	char text[512];
 
 	snprintf(text, sizeof(text),
-	         "{\"cpu\":\"%s\",\"memory\":%lu,\"tsc_hz\":%lu,\"ticks\":%lu,\"pku\":%d,\"vmx\":%d,\"pcid\":%d}", features.model,
-	         frame_total_count() * PAGE_SIZE, tsc_hz, read_tsc() - tsc_boot, features.pku, features.vmx,
-	         features.pcid);
+	         "{\"cpu\":\"%s\",\"memory\":%lu,\"tsc_hz\":%lu,\"ticks\":%lu,\"pku\":%d,\"vmx\":%d,\"pcid\":"
+	         "%d}",
+	         features.model, frame_total_count() * PAGE_SIZE, tsc_hz, read_tsc() - tsc_boot, features.pku,
+	         features.vmx, features.pcid);
 	channel_line(LINK_BOOT, text, strlen(text));
 }
 

@@ -39,3 +39,19 @@ uint64_t option_number(const char *key, uint64_t otherwise)
 		panic("command line: %s: not a number", key);
 	return value;
 }
+
+bool option_holds(const char *key, const char *name)
+{
+	const char *at = find(key);
+	size_t length = strlen(name);
+
+	while (at && *at && *at != ' ') {
+		if (!strncmp(at, name, length) && (!at[length] || at[length] == ' ' || at[length] == ','))
+			return true;
+		while (*at && *at != ' ' && *at != ',')
+			at++;
+		if (*at == ',')
+			at++;
+	}
+	return false;
+}

@@ -6,7 +6,11 @@
 
 void options_init(const char *command);
 
-/* A decimal number, or `otherwise` when the key is absent. A value that is no number stops the machine with a sentence. */
+/* A decimal number, or `otherwise` when the key is absent. A value that is no number stops the machine with a
+ * sentence. */
 uint64_t option_number(const char *key, uint64_t otherwise);
+
+/* Does "key=NAME[,NAME...]" hold the name? */
+bool option_holds(const char *key, const char *name);
 
 #endif

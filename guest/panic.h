@@ -8,6 +8,7 @@
 _Noreturn void machine_end(unsigned status);
 
 /* panic() for a trap of the kernel itself: the backtrace starts at the interrupted instruction. */
-_Noreturn void panic_at(const struct regs *regs, const char *format, ...) __attribute__((format(printf, 2, 3)));
+_Noreturn void panic_at(const struct regs *regs, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -19,9 +19,9 @@ void kernel_gate_general(void);
 void kernel_gate_vector(void);
 
 static void (*const entries[])(void) = {
-	[PLAN_SCRUB_NONE] = kernel_gate_plain,
-	[PLAN_SCRUB_GENERAL] = kernel_gate_general,
-	[PLAN_SCRUB_VECTOR] = kernel_gate_vector,
+        [PLAN_SCRUB_NONE] = kernel_gate_plain,
+        [PLAN_SCRUB_GENERAL] = kernel_gate_general,
+        [PLAN_SCRUB_VECTOR] = kernel_gate_vector,
 };
 
 static long create(struct domain *domain, struct space *space)
@@ -76,18 +76,18 @@ static void switch_in(struct thread *next)
 }
 
 static const struct backend kernel = {
-	.name = "kernel",
-	.domains_max = DOMAIN_SLOT_COUNT,
-	.create = create,
-	.build_gate = build_gate,
-	.entry = gate_thunk,
-	.link = link,
-	.unlink = unlink,
-	.inside = gate_inside,
-	.raise = raise,
-	.drop = drop,
-	.switch_out = gate_switch_out,
-	.switch_in = switch_in,
+        .name = "kernel",
+        .domains_max = DOMAIN_SLOT_COUNT,
+        .create = create,
+        .build_gate = build_gate,
+        .entry = gate_thunk,
+        .link = link,
+        .unlink = unlink,
+        .inside = gate_inside,
+        .raise = raise,
+        .drop = drop,
+        .switch_out = gate_switch_out,
+        .switch_in = switch_in,
 };
 
 REGISTER_BACKEND(kernel);

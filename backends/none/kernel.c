@@ -1,4 +1,5 @@
-/* Backend `none`: domains are ordinary user memory, stubs jump to the library's functions. The upper bound. */
+/* Backend `none`: domains are ordinary user memory, stubs jump to the library's functions. The upper bound.
+ */
 #include "domain/backend.h"
 
 static void stay(struct domain *domain, struct regs *regs)
@@ -13,13 +14,13 @@ static void stay_too(struct domain *domain)
 }
 
 static const struct backend none = {
-	.name = "none",
-	.domains_max = DOMAIN_SLOT_COUNT,
-	.link = domain_link_subtree,
-	.unlink = domain_unlink_subtree,
-	.open_to_all = true,
-	.raise = stay,
-	.drop = stay_too,
+        .name = "none",
+        .domains_max = DOMAIN_SLOT_COUNT,
+        .link = domain_link_subtree,
+        .unlink = domain_unlink_subtree,
+        .open_to_all = true,
+        .raise = stay,
+        .drop = stay_too,
 };
 
 REGISTER_BACKEND(none);

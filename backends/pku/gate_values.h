@@ -12,7 +12,8 @@
 #define PLACEHOLDER_COUNT 0x50434c02 /* entry points */
 #define PLACEHOLDER_STACK 0x50434c03 /* offset of the domain's stack top in the thread page */
 
-/* The control words that a library starts with (System V ABI: MXCSR 1F80H, x87 37FH), behind the entry table. */
+/* The control words that a library starts with (System V ABI: MXCSR 1F80H, x87 37FH), behind the entry table.
+ */
 #define GATE_CONTROL_WORDS (GATE_ENTRIES + 8 * PORTCULLIS_ENTRIES_MAX)
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * Backend `pku`, kernel half: a protection key for each domain, PKRU values, and the gate's copy.
  *
- * A shared domain's key stands in page tables that several processes share, so it is the same in all of them; a
- * private one's is free in its process.
+ * A shared domain's key stands in page tables that several processes share, so it is the same in all of them;
+ * a private one's is free in its process.
  */
 #include "domain/backend.h"
 #include "domain/patch.h"
@@ -10,6 +10,8 @@
 #include "gate.h"
 #include "lib/errno.h"
 #include "pku/gate_values.h"
+#include "pku/step.h"
+#include "pku/watch.h"
 #include "plan/run.h"
 #include "proc/process.h"
 #include "x86/cpu.h"
@@ -28,9 +30,9 @@ extern const char pku_gate_vector[], pku_gate_vector_exit[], pku_gate_vector_end
 static const struct {
 	const char *start, *exit, *end;
 } gates[] = {
-	[PLAN_SCRUB_NONE] = {pku_gate_plain, pku_gate_plain_exit, pku_gate_plain_end},
-	[PLAN_SCRUB_GENERAL] = {pku_gate_general, pku_gate_general_exit, pku_gate_general_end},
-	[PLAN_SCRUB_VECTOR] = {pku_gate_vector, pku_gate_vector_exit, pku_gate_vector_end},
+        [PLAN_SCRUB_NONE] = {pku_gate_plain, pku_gate_plain_exit, pku_gate_plain_end},
+        [PLAN_SCRUB_GENERAL] = {pku_gate_general, pku_gate_general_exit, pku_gate_general_end},
+        [PLAN_SCRUB_VECTOR] = {pku_gate_vector, pku_gate_vector_exit, pku_gate_vector_end},
 };
 
 static uint16_t shared_keys; /* taken by shared domains, a bit each */
@@ -40,7 +42,8 @@ static const char *missing(void)
 	return features.pku ? NULL : "this CPU has no protection keys (CPUID leaf 7, ECX bit 3)";
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------- */
+/* ---- keys -------------------------------------------------------------------------------------------------
+ */
 
 static uint32_t pkru_of(const struct domain *domain)
 {
@@ -91,7 +94,8 @@ static long link(struct domain *domain, struct space *space)
 	return domain_link_subtree(domain, space);
 }
 
-/* ---- the gate --------------------------------------------------------------------------------------------- */
+/* ---- the gate ---------------------------------------------------------------------------------------------
+ */
 
 static long build_gate(struct domain *domain)
 {
@@ -110,11 +114,13 @@ static long build_gate(struct domain *domain)
 	gate_patch(code, size, PLACEHOLDER_COUNT, domain->descriptor.entry_count);
 	gate_patch(code, size, PLACEHOLDER_STACK, THREAD_PAGE_STACKS + domain->slot * sizeof(uint64_t));
 	domain->exit_address = domain->base + (uint64_t)(gates[scrub].exit - gates[scrub].start);
+	watch_domain(domain);
 	error = domain_write(domain, GATE_CONTROL_WORDS, &control_words, sizeof(control_words));
 	return error ? error : domain_write_gate(domain, code, code + size);
 }
 
-/* ---- rights ----------------------------------------------------------------------------------------------- */
+/* ---- rights -----------------------------------------------------------------------------------------------
+ */
 
 static struct domain *inside(void)
 {
@@ -141,19 +147,32 @@ static void drop(struct domain *domain)
 	write_pkru(PKRU_APPLICATION);
 }
 
+static void fetch(struct domain *domain)
+{
+	(void)domain;
+	step_wanted(current_thread()->regs->rip);
+}
+
 static const struct backend pku = {
-	.name = "pku",
-	.domains_max = KEY_LAST - KEY_FIRST + 1,
-	.missing = missing,
-	.create = create,
-	.destroy = destroy,
-	.build_gate = build_gate,
-	.entry = gate_thunk,
-	.link = link,
-	.unlink = domain_unlink_subtree,
-	.inside = inside,
-	.raise = raise,
-	.drop = drop,
+        .name = "pku",
+        .domains_max = KEY_LAST - KEY_FIRST + 1,
+        .missing = missing,
+        .create = create,
+        .destroy = destroy,
+        .build_gate = build_gate,
+        .entry = gate_thunk,
+        .link = link,
+        .unlink = domain_unlink_subtree,
+        .inside = inside,
+        .raise = raise,
+        .drop = drop,
+        .guard = watch_guard,
+        .fetch = fetch,
+        .trapped = step_trapped,
+        .debug = step_debug,
+        .resume = step_resume,
+        .switch_out = watch_switch_out,
+        .switch_in = watch_switch_in,
 };
 
 REGISTER_BACKEND(pku);

@@ -35,7 +35,7 @@ static bool match(const struct stray_text *text, size_t position, enum stray_kin
 {
 	uint8_t opcode, last;
 
-	if (byte_at(text, position) != 0x0f)
+	if (byte_at(text, position) != STRAY_OPCODE_FIRST)
 		return false;
 	opcode = byte_at(text, position + 1);
 	last = byte_at(text, position + 2);

@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define STRAY_OPCODE_FIRST 0x0f
 #define STRAY_OPCODE_SIZE  3
 #define STRAY_PREFIXES_MAX 12
 

@@ -1,6 +1,6 @@
 /*
- * Backend `syscall`, kernel half: a second PML4 for each attached domain, which shares every other entry with the application's. In
- * the application's own, the slot holds the gate pages alone.
+ * Backend `syscall`, kernel half: a second PML4 for each attached domain, which shares every other entry with
+ * the application's. In the application's own, the slot holds the gate pages alone.
  */
 #include "domain/backend.h"
 #include "domain/gate.h"
@@ -18,7 +18,7 @@
 #define INNER_OFFSET  (PORTCULLIS_GATE_SIZE - 2 * PAGE_SIZE) /* in the gate area, next to the return thunk */
 
 /* With PCID, a CR3 value with bit 63 keeps the translations of its PCID (SDM vol. 3A, 4.10.4.1). */
-#define CR3_NO_FLUSH (1UL << 63)
+#define CR3_NO_FLUSH  (1UL << 63)
 #define PCID_OF(slot) ((slot) + 1UL) /* 0 is every application's */
 
 extern const char syscall_gate[], syscall_gate_exit[], syscall_gate_end[];
@@ -31,9 +31,9 @@ void syscall_gate_entry_kpti(void);
 static const struct {
 	const char *start, *end;
 } inners[] = {
-	[PLAN_SCRUB_NONE] = {syscall_inner_plain, syscall_inner_plain_end},
-	[PLAN_SCRUB_GENERAL] = {syscall_inner_general, syscall_inner_general_end},
-	[PLAN_SCRUB_VECTOR] = {syscall_inner_vector, syscall_inner_vector_end},
+        [PLAN_SCRUB_NONE] = {syscall_inner_plain, syscall_inner_plain_end},
+        [PLAN_SCRUB_GENERAL] = {syscall_inner_general, syscall_inner_general_end},
+        [PLAN_SCRUB_VECTOR] = {syscall_inner_vector, syscall_inner_vector_end},
 };
 
 static bool uses_pcid(void)
@@ -59,7 +59,8 @@ static long build_gate(struct domain *domain)
 	return error;
 }
 
-/* ---- the two sets of page tables -------------------------------------------------------------------------- */
+/* ---- the two sets of page tables --------------------------------------------------------------------------
+ */
 
 /* The gate pages, and nothing else of the domain, in the application's page tables. */
 static long link_gate_pages(struct domain *domain, struct space *space)
@@ -94,7 +95,7 @@ static void refresh(const struct attachment *attachment, const struct space *spa
 
 	memcpy(view, phys_to_virt(space->pml4), PAGE_SIZE);
 	*slot_entry(attachment->view, attachment->domain) =
-		*slot_entry(attachment->domain->pml4, attachment->domain);
+	        *slot_entry(attachment->domain->pml4, attachment->domain);
 }
 
 static void refresh_all(struct space *space)
@@ -151,10 +152,11 @@ static void sync(struct space *space, uint64_t address)
 
 	if (domain)
 		((uint64_t *)phys_to_virt(space->domains->slots[domain->slot].view))[PML4_SLOT(address)] =
-			own[PML4_SLOT(address)];
+		        own[PML4_SLOT(address)];
 }
 
-/* ---- threads ---------------------------------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------------------------------------------
+ */
 
 /* The kernel works on either set; what it changes in the application's must reach both. */
 static void raise(struct domain *domain, struct regs *regs)
@@ -197,13 +199,15 @@ static void switch_in_kpti(struct thread *next)
 	switch_in(next, syscall_gate_entry_kpti);
 }
 
-#define SYSCALL_BACKEND                                                                                     \
-	.domains_max = DOMAIN_SLOT_COUNT, .build_gate = build_gate, .entry = gate_thunk, .link = link,      \
-	.unlink = unlink, .refresh = refresh_all, .sync = sync, .inside = gate_inside, .raise = raise, .drop = drop,      \
-	.switch_out = switch_out
+#define SYSCALL_BACKEND                                                                                      \
+	.domains_max = DOMAIN_SLOT_COUNT, .build_gate = build_gate, .entry = gate_thunk, .link = link,       \
+	.unlink = unlink, .refresh = refresh_all, .sync = sync, .inside = gate_inside, .raise = raise,       \
+	.drop = drop, .switch_out = switch_out
 
-static const struct backend syscall_plain = {.name = "syscall", SYSCALL_BACKEND, .switch_in = switch_in_plain};
-static const struct backend syscall_kpti = {.name = "syscall-kpti", SYSCALL_BACKEND, .switch_in = switch_in_kpti};
+static const struct backend syscall_plain = {
+        .name = "syscall", SYSCALL_BACKEND, .switch_in = switch_in_plain};
+static const struct backend syscall_kpti = {
+        .name = "syscall-kpti", SYSCALL_BACKEND, .switch_in = switch_in_kpti};
 
 REGISTER_BACKEND(syscall_plain);
 REGISTER_BACKEND(syscall_kpti);

@@ -3,8 +3,8 @@
  *
  * The RAM image is the flat kernel, its bss as zeroes, then the modules (page aligned), loaded at
  * IMAGE_ADDRESS. `struct boot_header` lies at BOOT_HEADER_OFFSET in the flat kernel; the kernel's build fills
- * the upper half, the loader (host/image.c) the lower half. A multiboot2 loader (GRUB) fills nothing: the kernel then
- * takes memory map, modules ("archive", "plan") and command line from the multiboot2 information.
+ * the upper half, the loader (host/image.c) the lower half. A multiboot2 loader (GRUB) fills nothing: the
+ * kernel then takes memory map, modules ("archive", "plan") and command line from the multiboot2 information.
  *
  * Entry: 32-bit protected mode, flat segments, paging off, interrupts off, at the image's first byte;
  * EAX = BOOT_ENTRY_MAGIC from our own ROM and VMM, or the multiboot2 magic with EBX = information.

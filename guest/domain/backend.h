@@ -1,6 +1,6 @@
 /*
- * What a backend is to the kernel. A backend is a folder in backends/ (or anywhere, see backends/README.md) with its kernel
- * half, which registers one or more `struct backend`, and its gate.
+ * What a backend is to the kernel. A backend is a folder in backends/ (or anywhere, see backends/README.md)
+ * with its kernel half, which registers one or more `struct backend`, and its gate.
  */
 #ifndef GUEST_DOMAIN_BACKEND_H
 #define GUEST_DOMAIN_BACKEND_H
@@ -15,13 +15,14 @@ struct backend {
 	const char *(*missing)(void);
 
 	/*
-	 * A new domain whose pages are not yet mapped: sets page_bits, takes keys and the like. 0, -ENOSPC (no more domains),
-	 * -ENOMEM. destroy() undoes it. Either may be NULL.
+	 * A new domain whose pages are not yet mapped: sets page_bits, takes keys and the like. 0, -ENOSPC
+	 * (no more domains), -ENOMEM. destroy() undoes it. Either may be NULL.
 	 */
 	long (*create)(struct domain *domain, struct space *space);
 	void (*destroy)(struct domain *domain);
 
-	/* Fills the gate pages (gate_page_write()) and says in exit_address where an entrance ends. 0 or -ENOMEM. NULL: no gate. */
+	/* Fills the gate pages (gate_page_write()) and says in exit_address where an entrance ends. 0 or
+	 * -ENOMEM. NULL: no gate. */
 	long (*build_gate)(struct domain *domain);
 
 	/* What the stub of entry `index` jumps to. NULL: the function itself. */
@@ -38,15 +39,32 @@ struct backend {
 	void (*sync)(struct space *space, uint64_t address);
 
 	/*
-	 * The domain whose rights the current thread has in user mode, NULL: the application's. For the backend `none` every
-	 * domain's rights are the application's: open_to_all.
+	 * The domain whose rights the current thread has in user mode, NULL: the application's. For the
+	 * backend `none` every domain's rights are the application's: open_to_all.
 	 */
 	struct domain *(*inside)(void);
 	bool open_to_all;
 
-	/* For calls that the kernel makes into a library: gives the current thread the domain's rights in `regs`, and takes them away. */
+	/* For calls that the kernel makes into a library: gives the current thread the domain's rights in
+	 * `regs`, and takes them away. */
 	void (*raise)(struct domain *domain, struct regs *regs);
 	void (*drop)(struct domain *domain);
+
+	/* The guard of a new space for programs on this backend. NULL, or returns NULL: none. */
+	const struct fetch_guard *(*guard)(void);
+
+	/* The current thread fetches from a page of the domain that is PTE_GUARDED. NULL: there are no such
+	 * pages. */
+	void (*fetch)(struct domain *domain);
+
+	/*
+	 * The current thread has entered the kernel by a trap: before anything else is done about it; a debug
+	 * exception (true: it was the backend's own); the very last thing before the thread goes on after a
+	 * trap. May be NULL.
+	 */
+	void (*trapped)(struct regs *regs);
+	bool (*debug)(struct regs *regs, uint64_t dr6);
+	void (*resume)(struct regs *regs);
 
 	/* At a switch of threads: saves what `previous` has, loads what `next` has. May be NULL. */
 	void (*switch_out)(struct thread *previous);
@@ -54,9 +72,9 @@ struct backend {
 };
 
 /* Registers a backend: place it at file scope. */
-#define REGISTER_BACKEND(variable)                                                                          \
-	static const struct backend *const variable##_registration                                          \
-		__attribute__((used, section(".backends"))) = &(variable)
+#define REGISTER_BACKEND(variable)                                                                           \
+	static const struct backend *const variable##_registration                                           \
+	        __attribute__((used, section(".backends"))) = &(variable)
 
 const struct backend *backend_find(const char *name); /* NULL: there is none of that name */
 

@@ -5,12 +5,13 @@
 #include "domain/domain.h"
 
 /*
- * Parses the image of domain->image_inode, brings it into memory and fills everything that is known from it. 0, -ENOEXEC (the
- * thread's attach_reason says why) or -ENOMEM.
+ * Parses the image of domain->image_inode, brings it into memory and fills everything that is known from it.
+ * 0, -ENOEXEC (the thread's attach_reason says why) or -ENOMEM.
  */
 long domain_load_image(struct domain *domain);
 
-/* Image, heap and stacks of `original` (of a parent process) for a private domain at the same address. 0 or -ENOMEM. */
+/* Image, heap and stacks of `original` (of a parent process) for a private domain at the same address. 0 or
+ * -ENOMEM. */
 long domain_copy_contents(struct domain *domain, const struct domain *original);
 
 /* Lets all threads of the process enter: their slots in the gate data lead to its client. 0 or -ENOMEM. */

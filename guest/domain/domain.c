@@ -48,7 +48,8 @@ bool domain_allows(uint64_t address, size_t size)
 	       size <= PML4_SLOT_SIZE - (address - domain->base);
 }
 
-/* ---- life of a domain ------------------------------------------------------------------------------------- */
+/* ---- life of a domain -------------------------------------------------------------------------------------
+ */
 
 void domain_destroy(struct domain *domain)
 {
@@ -65,14 +66,15 @@ void domain_destroy(struct domain *domain)
 	kfree(domain);
 }
 
-/* A slot that is free in the space: private ones from below; shared ones from above, free of any shared domain. */
+/* A slot that is free in the space: private ones from below; shared ones from above, free of any shared
+ * domain. */
 static int find_slot(const struct space *space, bool shared)
 {
 	bool taken[DOMAIN_SLOT_COUNT] = {false};
 
 	for (unsigned i = 0; space->domains && i < DOMAIN_SLOT_COUNT; i++)
 		taken[i] = space->domains->slots[i].domain;
-	list_for_each(node, &shared_domains)
+	list_for_each (node, &shared_domains)
 		taken[list_entry(node, struct domain, link)->slot] = true;
 	for (unsigned i = 0; i < DOMAIN_SLOT_COUNT; i++) {
 		unsigned slot = shared ? DOMAIN_SLOT_COUNT - 1 - i : i;
@@ -84,8 +86,8 @@ static int find_slot(const struct space *space, bool shared)
 }
 
 /* A domain without pages. NULL with *error set. */
-static struct domain *domain_new(const struct backend *backend, struct space *space, unsigned slot, bool shared,
-                                 long *error)
+static struct domain *domain_new(const struct backend *backend, struct space *space, unsigned slot,
+                                 bool shared, long *error)
 {
 	struct domain *domain = kzalloc(sizeof(*domain));
 
@@ -144,7 +146,7 @@ static long create(struct space *space, struct inode *inode, bool shared, struct
 
 static struct domain *find_shared(const struct inode *inode, const struct backend *backend)
 {
-	list_for_each(node, &shared_domains) {
+	list_for_each (node, &shared_domains) {
 		struct domain *domain = list_entry(node, struct domain, link);
 
 		if (domain->image_inode == inode && domain->backend == backend)
@@ -153,7 +155,8 @@ static struct domain *find_shared(const struct inode *inode, const struct backen
 	return NULL;
 }
 
-/* ---- attachments ------------------------------------------------------------------------------------------ */
+/* ---- attachments ------------------------------------------------------------------------------------------
+ */
 
 static long add_client(struct domain *domain, struct attachment *attachment, const struct process *process)
 {
@@ -164,11 +167,11 @@ static long add_client(struct domain *domain, struct attachment *attachment, con
 	if (index == PORTCULLIS_CLIENTS_MAX)
 		return -ENOSPC;
 	attachment->client = (struct portcullis_client){
-		.id = ++last_client_id,
-		.index = index,
-		.pid = (uint32_t)process->pid,
-		.uid = process->credentials.euid,
-		.gid = process->credentials.egid,
+	        .id = ++last_client_id,
+	        .index = index,
+	        .pid = (uint32_t)process->pid,
+	        .uid = process->credentials.euid,
+	        .gid = process->credentials.egid,
 	};
 	domain->client_used[index] = true;
 	return domain_write(domain,
@@ -277,7 +280,8 @@ long domain_fork(struct process *parent, struct process *child)
 	return 0;
 }
 
-/* ---- attach and detach ------------------------------------------------------------------------------------ */
+/* ---- attach and detach ------------------------------------------------------------------------------------
+ */
 
 static bool may_share(const struct domain *domain)
 {
@@ -302,7 +306,8 @@ static bool may_share(const struct domain *domain)
 static long write_slots(const struct domain *domain, uint64_t address)
 {
 	for (unsigned i = 0; i < domain->descriptor.entry_count; i++) {
-		uint64_t target = domain->backend->entry ? domain->backend->entry(domain, i) : domain->functions[i];
+		uint64_t target =
+		        domain->backend->entry ? domain->backend->entry(domain, i) : domain->functions[i];
 
 		if (put_user_u64(address + i * sizeof(target), target))
 			return -EFAULT;
@@ -358,7 +363,8 @@ static long attach_inode(struct inode *inode, bool shared, uint64_t interface, u
 	return (long)domain->slot;
 }
 
-long sys_domain_attach(uint64_t path_address, unsigned flags, uint64_t interface, uint64_t slots, unsigned count)
+long sys_domain_attach(uint64_t path_address, unsigned flags, uint64_t interface, uint64_t slots,
+                       unsigned count)
 {
 	char *path = kmalloc(PATH_MAX);
 	struct inode *inode;

@@ -1,8 +1,9 @@
 /*
  * Domains: the memory of protected libraries, their images, and who is attached to them.
  *
- * A domain has a page-table sub-tree of its own below one PML4 slot (layout: portcullis/layout.h); a backend decides
- * how it becomes part of an address space. Attachments belong to an address space, so that they end with exec and exit.
+ * A domain has a page-table sub-tree of its own below one PML4 slot (layout: portcullis/layout.h); a backend
+ * decides how it becomes part of an address space. Attachments belong to an address space, so that they end
+ * with exec and exit.
  */
 #ifndef GUEST_DOMAIN_DOMAIN_H
 #define GUEST_DOMAIN_DOMAIN_H
@@ -35,12 +36,12 @@ struct domain {
 	uint64_t *functions;                /* addresses of the entry points */
 	uint64_t init, teardown;            /* addresses, 0: none */
 	uint64_t copy_start, copy_end, copy_fixup;
-	uint64_t image_size;  /* bytes in memory */
-	uint64_t page_bits;   /* PTE_U and the protection key of its pages */
+	uint64_t image_size;   /* bytes in memory */
+	uint64_t page_bits;    /* PTE_U and the protection key of its pages */
 	uint64_t exit_address; /* of the gate's last instruction, in the application's rights; 0: no gate */
 	uint64_t return_thunk; /* where a call by the kernel returns to */
 	bool client_used[PORTCULLIS_CLIENTS_MAX];
-	unsigned key;           /* of backends that use protection keys; 0: none */
+	unsigned key; /* of backends that use protection keys; 0: none */
 };
 
 /* One attachment: a domain in a space. */
@@ -63,31 +64,39 @@ struct attachment *domain_at(const struct space *space, uint64_t address);
 /* The domain whose rights the current thread has now, NULL: the application's. */
 struct domain *domain_inside(void);
 
-/* May the current thread, with the rights that it has now, name [address, address + size) of domain memory in a system call? */
+/* May the current thread, with the rights that it has now, name [address, address + size) of domain memory in
+ * a system call? */
 bool domain_allows(uint64_t address, size_t size);
 
 /* A fault at a domain address. */
 enum fault_result domain_fault(uint64_t address, uint64_t error);
 
 /*
- * The current thread has faulted with a domain's rights. A page fault of the library's argument copies continues at their fixup; any
- * other fault ends the process, with a line on the console that names the library, or the gate.
+ * The current thread has faulted with a domain's rights. A page fault of the library's argument copies
+ * continues at their fixup; any other fault ends the process, with a line on the console that names the
+ * library, or the gate.
  */
 void domain_library_fault(struct regs *regs, const char *what, int signal, uint64_t address);
 
 /* Hooks of address spaces. */
 long domain_fork(struct process *parent, struct process *child); /* the child's thread exists; 0 or -errno */
 void domain_release_space(struct space *space);
+void domain_guard_space(const struct process *process,
+                        struct space *space);   /* new, for the process's program */
 void domain_space_changed(struct space *space); /* entries of its PML4 are gone */
-void domain_space_filled(struct space *space, uint64_t address); /* a page of the application's was brought in */
+void domain_space_filled(struct space *space,
+                         uint64_t address); /* a page of the application's was brought in */
 
-/* Gives a user thread its slot and its page in its process's space. 0, -EAGAIN (no slot is free) or -ENOMEM. */
+/* Gives a user thread its slot and its page in its process's space. 0, -EAGAIN (no slot is free) or -ENOMEM.
+ */
 long domain_thread_prepare(struct thread *thread);
 void domain_thread_gone(struct thread *thread); /* while the process still has its space */
 
-/* ---- for backends ----------------------------------------------------------------------------------------- */
+/* ---- for backends -----------------------------------------------------------------------------------------
+ */
 
-/* Writes into the gate pages, gate data or image of the domain through the kernel's own mapping. 0 or -ENOMEM. */
+/* Writes into the gate pages, gate data or image of the domain through the kernel's own mapping. 0 or
+ * -ENOMEM. */
 long domain_write(struct domain *domain, uint64_t offset, const void *from, size_t size);
 
 /* Writes code that only the domain itself can execute. 0 or -ENOMEM. */
@@ -97,8 +106,8 @@ long domain_write_code(struct domain *domain, uint64_t offset, const void *from,
 long domain_write_stack(struct domain *domain, uint64_t offset, uint64_t value);
 
 /*
- * Writes the gate code at the start of the domain and a thunk for each entry point: "push index; jmp gate". Returns 0 or
- * -ENOMEM; thunk i lies at gate_thunk(domain, i).
+ * Writes the gate code at the start of the domain and a thunk for each entry point: "push index; jmp gate".
+ * Returns 0 or -ENOMEM; thunk i lies at gate_thunk(domain, i).
  */
 long domain_write_gate(struct domain *domain, const char *start, const char *end);
 uint64_t gate_thunk(const struct domain *domain, unsigned index);

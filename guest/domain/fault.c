@@ -26,8 +26,8 @@ void domain_library_fault(struct regs *regs, const char *what, int signal, uint6
 		kprintf("library %s: %s at image offset %lx, address %lx\n", domain->descriptor.name, what,
 		        offset - PORTCULLIS_IMAGE_OFFSET, address);
 	else
-		kprintf("gate of library %s: %s at %lx, address %lx: entered in a forbidden way\n", domain->descriptor.name,
-		        what, regs->rip, address);
+		kprintf("gate of library %s: %s at %lx, address %lx: entered in a forbidden way\n",
+		        domain->descriptor.name, what, regs->rip, address);
 	if (upcall_is_active())
 		upcall_abort();
 	run_fatal_fault(process, signal, address, regs->rip);

@@ -42,10 +42,10 @@ struct gate *gate_open(struct domain *domain, struct space *space)
 		return NULL;
 	gate = &domains->gates->gates[domain->slot];
 	*gate = (struct gate){
-		.count = domain->descriptor.entry_count,
-		.functions = domain->functions,
-		.stacks = domain->base + PORTCULLIS_STACKS_OFFSET + PORTCULLIS_STACK_STRIDE,
-		.domain = domain,
+	        .count = domain->descriptor.entry_count,
+	        .functions = domain->functions,
+	        .stacks = domain->base + PORTCULLIS_STACKS_OFFSET + PORTCULLIS_STACK_STRIDE,
+	        .domain = domain,
 	};
 	if (current_process()->space == space)
 		use_table(domains->gates);

@@ -1,6 +1,7 @@
 /*
- * Gates that pass through the kernel: backends whose thunks use SYSCALL with a number from GATE_CALL up. They replace
- * IA32_LSTAR by an entry of their own while a thread of theirs runs, so that other processes' system calls pay nothing.
+ * Gates that pass through the kernel: backends whose thunks use SYSCALL with a number from GATE_CALL up. They
+ * replace IA32_LSTAR by an entry of their own while a thread of theirs runs, so that other processes' system
+ * calls pay nothing.
  *
  *     number = GATE_CALL | domain slot << GATE_SLOT_SHIFT | index of the entry point
  *

@@ -66,7 +66,8 @@ static uint64_t rights_bits(unsigned rights)
 	return (rights & IMAGE_WRITE ? PTE_W : 0) | (rights & IMAGE_EXECUTE ? 0 : PTE_NX);
 }
 
-static long load_segment(struct domain *domain, const struct image_plan *plan, const struct image_segment *segment)
+static long load_segment(struct domain *domain, const struct image_plan *plan,
+                         const struct image_segment *segment)
 {
 	uint64_t start = PORTCULLIS_IMAGE_OFFSET + segment->address, end = start + segment->memory_size;
 	uint64_t bits = rights_bits(segment->rights);
@@ -90,7 +91,8 @@ static long load_plan(struct domain *domain, const struct image_plan *plan)
 	for (uint64_t i = 0; i < plan->relocation_count; i++) {
 		struct image_relocation relocation = image_relocation(plan, i);
 		uint64_t value = image + relocation.value;
-		long error = domain_write(domain, PORTCULLIS_IMAGE_OFFSET + relocation.target, &value, sizeof(value));
+		long error = domain_write(domain, PORTCULLIS_IMAGE_OFFSET + relocation.target, &value,
+		                          sizeof(value));
 
 		if (error)
 			return error;
@@ -131,8 +133,8 @@ static long write_gate_data(struct domain *domain)
 
 	if (error)
 		return error;
-	return domain_write(domain, PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_BACKEND, domain->functions,
-	                    domain->descriptor.entry_count * sizeof(uint64_t));
+	return domain_write(domain, PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_BACKEND,
+	                    domain->functions, domain->descriptor.entry_count * sizeof(uint64_t));
 }
 
 static long load_bytes(struct domain *domain, const void *bytes, size_t size)
@@ -220,10 +222,12 @@ long domain_copy_contents(struct domain *domain, const struct domain *original)
 	return write_gate_data(domain);
 }
 
-/* ---- gates ------------------------------------------------------------------------------------------------ */
+/* ---- gates ------------------------------------------------------------------------------------------------
+ */
 
-#define RETURN_OFFSET (PORTCULLIS_GATE_SIZE - PAGE_SIZE) /* of the return thunk: a page of the library's own */
-#define THUNKS_OFFSET 0x1000 /* of the thunks in the gate area */
+#define RETURN_OFFSET                                                                                        \
+	(PORTCULLIS_GATE_SIZE - PAGE_SIZE) /* of the return thunk: a page of the library's own */
+#define THUNKS_OFFSET 0x1000               /* of the thunks in the gate area */
 #define THUNK_SIZE    16
 #define OPCODE_PUSH   0x68 /* imm32 */
 #define OPCODE_JUMP   0xe9 /* rel32 */

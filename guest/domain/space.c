@@ -66,6 +66,11 @@ enum fault_result domain_fault(uint64_t address, uint64_t error)
 
 	if (!domain)
 		return FAULT_NOT_MAPPED;
+	entry = pagetable_entry(domain->pml4, address);
+	if (entry && *entry & PTE_GUARDED && error & FAULT_I) {
+		domain->backend->fetch(domain);
+		return FAULT_RESOLVED;
+	}
 	if (error & FAULT_P)
 		return FAULT_PROTECTION;
 	if (!domain_allows(address, 1) || error & FAULT_I || !is_on_demand(domain, address - domain->base))
@@ -76,4 +81,10 @@ enum fault_result domain_fault(uint64_t address, uint64_t error)
 		return FAULT_NO_MEMORY;
 	*entry = frame | PTE_P | PTE_W | PTE_NX | domain->page_bits;
 	return FAULT_RESOLVED;
+}
+
+void domain_guard_space(const struct process *process, struct space *space)
+{
+	if (process->backend && process->backend->guard)
+		space->guard = process->backend->guard();
 }

@@ -6,9 +6,9 @@
 #include "x86/features.h"
 
 /* DR7 (SDM vol. 3A, 17.2.4): register 3 local enable, length and type 0: an instruction. DR3 is for exits. */
-#define DR7_RESERVED  (1UL << 10)
-#define DR7_LOCAL_3   (1UL << 6)
-#define DR6_HIT_3     (1UL << 3)
+#define DR7_RESERVED (1UL << 10)
+#define DR7_LOCAL_3  (1UL << 6)
+#define DR6_HIT_3    (1UL << 3)
 
 static void load_exit_watch(uint64_t address)
 {
@@ -69,11 +69,28 @@ bool domain_defer_event(void)
 bool domain_debug_exception(struct regs *regs, uint64_t dr6)
 {
 	struct thread *thread = current_thread();
+	const struct backend *backend = thread->process->backend;
 
 	if (!(dr6 & DR6_HIT_3) || regs->rip != thread->exit_watch)
-		return false;
+		return backend->debug && backend->debug(regs, dr6);
 	thread->exit_watch = 0;
 	load_exit_watch(0);
 	thread->attention = true;
 	return true;
+}
+
+void domain_trapped(struct regs *regs)
+{
+	const struct backend *backend = current_process()->backend;
+
+	if (backend->trapped)
+		backend->trapped(regs);
+}
+
+void domain_resume(struct regs *regs)
+{
+	const struct backend *backend = current_process()->backend;
+
+	if (backend->resume)
+		backend->resume(regs);
 }

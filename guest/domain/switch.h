@@ -1,4 +1,5 @@
-/* What of a thread's rights and watchpoints lies in CPU registers: saved and loaded at a switch of threads. */
+/* What of a thread's rights and watchpoints lies in CPU registers: saved and loaded at a switch of threads.
+ */
 #ifndef GUEST_DOMAIN_SWITCH_H
 #define GUEST_DOMAIN_SWITCH_H
 
@@ -8,8 +9,8 @@ struct regs;
 struct thread;
 
 /*
- * PKRU of application code: access to key 0 alone, under every backend (SDM vol. 3A, 4.6.2: two bits a key, access-disable and
- * write-disable).
+ * PKRU of application code: access to key 0 alone, under every backend (SDM vol. 3A, 4.6.2: two bits a key,
+ * access-disable and write-disable).
  */
 #define PKRU_APPLICATION 0x55555554U
 
@@ -19,10 +20,15 @@ void domain_switch_in(struct thread *next);
 void domain_reset_thread(struct thread *thread);
 
 /*
- * An event waits for the current thread, which is inside a library: it will be looked at when the thread leaves. True when
- * that is so; false when the thread has the application's rights and the event can be acted on now.
+ * An event waits for the current thread, which is inside a library: it will be looked at when the thread
+ * leaves. True when that is so; false when the thread has the application's rights and the event can be acted
+ * on now.
  */
 bool domain_defer_event(void);
+
+/* The current thread has entered the kernel by a trap; it goes on after one. */
+void domain_trapped(struct regs *regs);
+void domain_resume(struct regs *regs);
 
 /* A debug exception at a watchpoint of ours. False: it is the program's own. */
 bool domain_debug_exception(struct regs *regs, uint64_t dr6);

@@ -1,6 +1,7 @@
 /*
- * Threads and domains: each user thread has a slot, unique in the system, and a page at its GS base that it can read but
- * not write: its slot, and from THREAD_PAGE_STACKS on the top of its protected stack in each domain.
+ * Threads and domains: each user thread has a slot, unique in the system, and a page at its GS base that it
+ * can read but not write: its slot, and from THREAD_PAGE_STACKS on the top of its protected stack in each
+ * domain.
  */
 #include "domain/build.h"
 #include "domain/thread_page.h"
@@ -34,11 +35,12 @@ static long take_slot(struct thread *thread)
 }
 
 /* Leads the thread's slot in the domain's gate data to the thread's client. */
-static long enter_thread(struct domain *domain, const struct thread *thread, const struct portcullis_client *client)
+static long enter_thread(struct domain *domain, const struct thread *thread,
+                         const struct portcullis_client *client)
 {
 	struct portcullis_thread record = {
-		.stack_top = domain_stack_top(domain, thread),
-		.client = domain->base + PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_CLIENTS +
+	        .stack_top = domain_stack_top(domain, thread),
+	        .client = domain->base + PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_CLIENTS +
 	                  client->index * sizeof(*client),
 	};
 
@@ -52,8 +54,9 @@ long domain_enter_threads(struct domain *domain, struct process *process)
 {
 	const struct attachment *attachment = domain_at(process->space, domain->base);
 
-	list_for_each(node, &process->threads) {
-		long error = enter_thread(domain, list_entry(node, struct thread, process_link), &attachment->client);
+	list_for_each (node, &process->threads) {
+		long error = enter_thread(domain, list_entry(node, struct thread, process_link),
+		                          &attachment->client);
 
 		if (error)
 			return error;
@@ -79,8 +82,8 @@ long domain_thread_prepare(struct thread *thread)
 	words[PORTCULLIS_THREAD_PAGE_SLOT / sizeof(*words)] = thread->slot;
 	for (unsigned i = 0; i < DOMAIN_SLOT_COUNT; i++)
 		words[THREAD_PAGE_STACKS / sizeof(*words) + i] =
-			DOMAIN_BASE + i * PML4_SLOT_SIZE + PORTCULLIS_STACKS_OFFSET +
-			(thread->slot + 1UL) * PORTCULLIS_STACK_STRIDE;
+		        DOMAIN_BASE + i * PML4_SLOT_SIZE + PORTCULLIS_STACKS_OFFSET +
+		        (thread->slot + 1UL) * PORTCULLIS_STACK_STRIDE;
 	error = space_map_kernel_page(space, page_address(thread->slot), page, false);
 	frame_put(page); /* the mapping holds it */
 	if (error) {
@@ -92,7 +95,8 @@ long domain_thread_prepare(struct thread *thread)
 	for (unsigned i = 0; space->domains && i < DOMAIN_SLOT_COUNT; i++) {
 		struct attachment *attachment = &space->domains->slots[i];
 
-		if (attachment->domain && (error = enter_thread(attachment->domain, thread, &attachment->client)))
+		if (attachment->domain &&
+		    (error = enter_thread(attachment->domain, thread, &attachment->client)))
 			return error;
 	}
 	return 0;

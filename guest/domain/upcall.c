@@ -48,12 +48,12 @@ long domain_call(struct domain *domain, uint64_t function, uint64_t argument, lo
 	struct upcall upcall = {.kernel_stack = thread->kernel_stack, .regs = thread->regs};
 	uint64_t sp = domain_stack_top(domain, thread) - 8;
 	struct regs regs = {
-		.rdi = argument,
-		.rip = function,
-		.rsp = sp,
-		.rflags = RFLAGS_MBS1 | RFLAGS_IF,
-		.cs = SELECTOR_USER_CODE,
-		.ss = SELECTOR_USER_DATA,
+	        .rdi = argument,
+	        .rip = function,
+	        .rsp = sp,
+	        .rflags = RFLAGS_MBS1 | RFLAGS_IF,
+	        .cs = SELECTOR_USER_CODE,
+	        .ss = SELECTOR_USER_DATA,
 	};
 	long error = domain_write_stack(domain, sp - domain->base, domain->return_thunk);
 

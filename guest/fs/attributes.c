@@ -236,8 +236,10 @@ long sys_truncate(uint64_t path, int64_t size)
 		result = -EINVAL;
 	else
 		result = inode_permission(inode, MAY_WRITE);
+	if (!result && inode->executions)
+		result = -ETXTBSY;
 	if (!result)
-		regular_resize(inode, (uint64_t)size);
+		result = regular_resize(inode, (uint64_t)size);
 	inode_put(inode);
 	return result;
 }
@@ -252,8 +254,7 @@ long sys_ftruncate(int fd, int64_t size)
 		return -EBADF;
 	if (file->inode->kind != INODE_FILE || (file->flags & O_ACCMODE) == O_RDONLY)
 		return -EINVAL;
-	regular_resize(file->inode, (uint64_t)size);
-	return 0;
+	return regular_resize(file->inode, (uint64_t)size);
 }
 
 long sys_fallocate(int fd, int mode, int64_t offset, int64_t size)
@@ -261,6 +262,7 @@ long sys_fallocate(int fd, int mode, int64_t offset, int64_t size)
 	struct file *file = fd_get(fd);
 	struct inode *inode;
 	int64_t end;
+	bool grows;
 	long error;
 
 	if (!file)
@@ -286,10 +288,9 @@ long sys_fallocate(int fd, int mode, int64_t offset, int64_t size)
 		inode_modified(inode);
 		return 0;
 	}
+	grows = !(mode & FALLOC_FL_KEEP_SIZE) && (uint64_t)end > inode->size;
+	if (grows && (uint64_t)end > regular_size_limit())
+		return regular_too_large();
 	error = regular_allocate(inode, (uint64_t)offset, (uint64_t)size);
-	if (error < 0)
-		return error;
-	if (!(mode & FALLOC_FL_KEEP_SIZE) && (uint64_t)end > inode->size)
-		regular_resize(inode, (uint64_t)end);
-	return 0;
+	return !error && grows ? regular_resize(inode, (uint64_t)end) : error;
 }

@@ -9,6 +9,13 @@
 #include "mm/heap.h"
 #include "proc/process.h"
 
+static bool writes_file(const struct file *file)
+{
+	unsigned access = file->flags & O_ACCMODE;
+
+	return file->inode->kind == INODE_FILE && !(file->flags & O_PATH) && (access == O_WRONLY || access == O_RDWR);
+}
+
 struct file *file_create(struct inode *inode, const struct file_ops *ops, unsigned flags)
 {
 	struct file *file = kzalloc(sizeof(*file));
@@ -20,6 +27,8 @@ struct file *file_create(struct inode *inode, const struct file_ops *ops, unsign
 	file->inode = inode;
 	file->ops = ops;
 	inode_get(inode);
+	if (writes_file(file))
+		inode->writers++;
 	return file;
 }
 
@@ -33,6 +42,8 @@ void file_put(struct file *file)
 	if (--file->references)
 		return;
 	locks_release_file(file);
+	if (writes_file(file))
+		file->inode->writers--;
 	if (file->ops->release)
 		file->ops->release(file);
 	inode_put(file->inode);

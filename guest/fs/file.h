@@ -36,6 +36,8 @@ struct inode {
 	char *target;                 /* INODE_SYMLINK, kmalloc'ed */
 	struct list entries;          /* INODE_DIRECTORY: struct directory_entry, in order of creation */
 	struct inode *parent;       /* INODE_DIRECTORY: ".." (a reference; the root's own parent is itself) */
+	unsigned writers;              /* files open for writing: it cannot be executed (-ETXTBSY) */
+	unsigned executions;           /* processes that run it: it cannot be opened for writing (-ETXTBSY) */
 	struct list names;          /* the directory entries that name it */
 	struct file_locks *locks;   /* see fs/lock.h; NULL: never locked */
 	const struct file_ops *ops; /* of a file opened on this inode */

@@ -87,11 +87,16 @@ long inode_link_text(struct inode *inode, char *to, size_t size);
 extern const struct file_ops regular_ops;
 extern const struct file_ops directory_ops;
 
+/* The most bytes that the current process may make a file grow to: RLIMIT_FSIZE, at most FILE_SIZE_MAX. */
+uint64_t regular_size_limit(void);
+/* A file would grow beyond that: sends SIGXFSZ if it is the process's own limit. -EFBIG. */
+long regular_too_large(void);
+
 /* Changes a regular file's size, from any to any. 0 or -EFBIG. */
 long regular_resize(struct inode *inode, uint64_t size);
 /* Writes kernel memory, extending the file. 0, -ENOSPC, -EFBIG. */
 long regular_write_kernel(struct inode *inode, uint64_t offset, const void *from, size_t size);
-/* Makes [offset, offset + size) read as zeroes, up to the end of the file. */
+/* Makes [offset, offset + size) read as zeroes, giving frames back where no mapping shows them. */
 void regular_zero(struct inode *inode, uint64_t offset, uint64_t size);
 /* Gives frames to every hole of [offset, offset + size). 0 or -ENOSPC. */
 long regular_allocate(struct inode *inode, uint64_t offset, uint64_t size);

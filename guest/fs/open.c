@@ -92,7 +92,9 @@ static long check_access(struct inode *inode, unsigned flags)
 		return -ELOOP;
 	if (inode->kind == INODE_DIRECTORY && (wanted & MAY_WRITE))
 		return -EISDIR;
-	return inode_permission(inode, wanted);
+	if (inode_permission(inode, wanted) < 0)
+		return -EACCES;
+	return (wanted & MAY_WRITE) && inode->executions ? -ETXTBSY : 0;
 }
 
 static long open_at(int directory, const char *text, unsigned flags, uint32_t mode, struct file **file)

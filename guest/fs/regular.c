@@ -38,19 +38,41 @@ static long regular_read(struct file *file, struct user_io *io, uint64_t *positi
 	return done;
 }
 
+uint64_t regular_size_limit(void)
+{
+	struct thread *thread = current_thread();
+	uint64_t limit = FILE_SIZE_MAX;
+
+	if (thread && thread->process)
+		limit = MIN(limit, thread->process->soft_limits[RLIMIT_FSIZE]);
+	return limit;
+}
+
+long regular_too_large(void)
+{
+	struct signal_info info;
+
+	if (regular_size_limit() < FILE_SIZE_MAX) {
+		info = signal_from_current(SIGXFSZ, SI_USER);
+		signal_send_thread(current_thread(), &info);
+	}
+	return -EFBIG;
+}
+
 static long regular_write(struct file *file, struct user_io *io, uint64_t *position)
 {
 	struct inode *inode = file->inode;
 	uint64_t offset = file->flags & O_APPEND ? inode->size : *position;
+	uint64_t limit = regular_size_limit();
 	long done = 0, error = 0;
 
 	if (!io->left)
 		return 0;
-	if (offset >= FILE_SIZE_MAX)
-		return -EFBIG;
+	if (offset >= limit)
+		return regular_too_large();
 	inode_drop_set_id(inode);
 	while (io->left && !error) {
-		size_t size = in_page(offset, MIN(io->left, FILE_SIZE_MAX - offset));
+		size_t size = in_page(offset, MIN(io->left, limit - offset));
 		paddr_t frame;
 		size_t moved;
 		char *to;
@@ -96,8 +118,8 @@ long regular_write_kernel(struct inode *inode, uint64_t offset, const void *from
 
 long regular_resize(struct inode *inode, uint64_t size)
 {
-	if (size > FILE_SIZE_MAX)
-		return -EFBIG;
+	if (size > inode->size && size > regular_size_limit())
+		return regular_too_large();
 	if (size < inode->size) {
 		space_truncate_object(inode->data, size);
 		memobj_truncate(inode->data, size);
@@ -119,7 +141,7 @@ long regular_allocate(struct inode *inode, uint64_t offset, uint64_t size)
 void regular_zero(struct inode *inode, uint64_t offset, uint64_t size)
 {
 	bool mapped = !list_empty(memobj_mappings(inode->data));
-	uint64_t end = MIN(offset + size, inode->size);
+	uint64_t end = offset + size;
 
 	while (offset < end) {
 		uint64_t index = memobj_next_page(inode->data, offset / PAGE_SIZE);

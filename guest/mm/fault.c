@@ -5,7 +5,7 @@
 
 static uint64_t entry_for(const struct mapping *mapping, paddr_t frame, bool writable)
 {
-	return frame | PTE_P | PTE_U | (writable ? PTE_W : 0) | (mapping->prot & PROT_EXEC ? 0 : PTE_NX);
+	return frame | PTE_P | PTE_U | (writable ? PTE_W : 0) | (mapping->prot & PROT_EXEC && !mapping->space->guard ? 0 : PTE_NX);
 }
 
 /* Extends the stack above `address` down to it, when there is one near enough. */
@@ -91,6 +91,23 @@ static bool make_writable(struct space *space, const struct mapping *mapping, ui
 	return true;
 }
 
+/* Replaces a file's own page, which others may write, by a copy. False: out of memory. */
+static bool make_private(struct space *space, const struct mapping *mapping, uint64_t page, uint64_t *entry)
+{
+	uint64_t index = (page - mapping->start + mapping->offset) >> PAGE_SHIFT;
+	paddr_t old = *entry & PTE_ADDRESS, frame;
+
+	if (!mapping->object || memobj_page(mapping->object, index, false) != old)
+		return true;
+	frame = copy_frame(space, old);
+	if (!frame)
+		return false;
+	*entry = entry_for(mapping, frame, false);
+	space_flush_page(space, page);
+	frame_put(old);
+	return true;
+}
+
 enum fault_result space_fault(struct space *space, uint64_t address, uint64_t error)
 {
 	struct mapping *mapping = space_find(space, address);
@@ -118,6 +135,11 @@ enum fault_result space_fault(struct space *space, uint64_t address, uint64_t er
 		resolved = make_writable(space, mapping, page, entry);
 	else
 		space_flush_page(space, page); /* the entry is right: the CPU used an old one */
+	if (resolved && error & FAULT_I && space->guard) {
+		resolved = make_private(space, mapping, page, entry);
+		if (resolved)
+			space->guard->fetch(space, page, entry);
+	}
 	if (!resolved) {
 		if (space->account)
 			space->account->exceeded = true;

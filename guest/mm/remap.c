@@ -26,7 +26,7 @@ static bool move_pages(struct space *space, uint64_t from, uint64_t to, uint64_t
 		if (!pagetable_create(space->pml4, at - from + to, space->account))
 			return false;
 	for (uint64_t at = from; (entry = pagetable_next(space->pml4, &at, from + length)); at += PAGE_SIZE) {
-		*pagetable_entry(space->pml4, at - from + to) = *entry;
+		*pagetable_entry(space->pml4, at - from + to) = *entry | (space->guard ? PTE_NX : 0);
 		*entry = 0;
 	}
 	space_flush_all(space);

@@ -48,6 +48,8 @@ void space_put(struct space *space)
 	if (this_cpu->space == space)
 		space_switch(NULL);
 	domain_release_space(space);
+	if (space->guard)
+		space->guard->release(space);
 	pagetable_free(space->pml4, 0, DOMAIN_BASE);
 	list_for_each_safe (node, &space->mappings)
 		mapping_remove(list_entry(node, struct mapping, link));
@@ -176,6 +178,12 @@ static long place(struct space *space, uint64_t address, uint64_t length, unsign
 	return address ? (long)address : -ENOMEM;
 }
 
+/* What a guard has seen must stay: memory that others can write is never executable. */
+static bool is_refused(const struct space *space, bool shared, unsigned prot)
+{
+	return space->guard && shared && (prot & PROT_EXEC);
+}
+
 long space_map(struct space *space, uint64_t address, uint64_t length, unsigned prot, unsigned flags,
                struct memobj *object, uint64_t offset, struct inode *inode)
 {
@@ -197,6 +205,8 @@ long space_map(struct space *space, uint64_t address, uint64_t length, unsigned 
 		return -ENOMEM;
 	if ((prot & PROT_WRITE) && (prot & PROT_EXEC))
 		return -EPERM;
+	if (is_refused(space, model.shared, prot))
+		return -EACCES;
 	length = ALIGN_UP(length, PAGE_SIZE);
 	if (model.shared && !object) {
 		own = model.object = memobj_create(space->account);
@@ -228,13 +238,13 @@ long space_unmap(struct space *space, uint64_t address, uint64_t length)
 /* The entry for a page that was mapped as `old` when its mapping's protection becomes `prot`. */
 static uint64_t protected_entry(const struct mapping *mapping, uint64_t old, unsigned prot)
 {
-	uint64_t entry = old & ~(PTE_P | PTE_HELD | PTE_W | PTE_NX);
+	uint64_t entry = old & ~(PTE_P | PTE_HELD | PTE_W | PTE_NX | PTE_GUARDED);
 
 	entry |= prot ? PTE_P : PTE_HELD;
 	/* A private page may be common with other spaces: the next write finds out. */
 	if ((prot & PROT_WRITE) && mapping->shared)
 		entry |= PTE_W;
-	if (!(prot & PROT_EXEC))
+	if (!(prot & PROT_EXEC) || mapping->space->guard)
 		entry |= PTE_NX;
 	return entry;
 }
@@ -279,7 +289,7 @@ long space_protect(struct space *space, uint64_t address, uint64_t length, unsig
 			error = -ENOMEM;
 			break;
 		}
-		if ((prot & PROT_WRITE) && mapping->never_writable) {
+		if (((prot & PROT_WRITE) && mapping->never_writable) || is_refused(space, mapping->shared, prot)) {
 			error = -EACCES;
 			break;
 		}
@@ -315,7 +325,7 @@ static bool fork_pages(struct space *child, struct space *parent, const struct m
 			*from &= ~PTE_W;
 			*unshared = true;
 		}
-		to[from - from_table] = *from;
+		to[from - from_table] = *from | (child->guard ? PTE_NX : 0);
 		frame_get(*from & PTE_ADDRESS);
 	}
 	return true;
@@ -328,6 +338,7 @@ struct space *space_fork(struct space *parent)
 
 	if (!child)
 		return NULL;
+	child->guard = parent->guard;
 	child->brk_start = parent->brk_start;
 	child->brk = parent->brk;
 	child->stack_limit = parent->stack_limit;

@@ -54,6 +54,17 @@ struct flush_counts {
 	uint64_t spaces; /* space_flush_all() */
 };
 
+/*
+ * Decides which pages of a space are executed. In a guarded space PROT_EXEC alone makes no page executable: the entries that
+ * mm makes or changes are all PTE_NX, no shared mapping gets PROT_EXEC (-EACCES), and a fetch from a page with PROT_EXEC
+ * asks the guard. The page is then read-only and a private copy: nobody can change what the guard has seen.
+ */
+struct fetch_guard {
+	/* The current thread, in that space, fetches from `page`: *entry may lose PTE_NX. */
+	void (*fetch)(struct space *space, uint64_t page, uint64_t *entry);
+	void (*release)(struct space *space); /* the space goes */
+};
+
 struct space {
 	unsigned references;
 	paddr_t pml4;
@@ -67,6 +78,8 @@ struct space {
 	struct account *account; /* pays for pages and page tables */
 	struct flush_counts flushes;
 	bool tagged; /* its translations may lie under several PCIDs */
+	const struct fetch_guard *guard; /* NULL: none */
+	void *guard_state;               /* the guard's */
 	struct domain_table *domains; /* protected libraries attached to it; NULL: none ever */
 };
 

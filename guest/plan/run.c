@@ -4,6 +4,7 @@
 #include "domain/backend.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
+#include "options.h"
 #include "panic.h"
 #include "plan/plan_text.h"
 #include "proc/clock.h"
@@ -20,6 +21,7 @@
 #define END_NO_PLAN  2
 
 static struct run *current_run;
+static uint64_t machine_limit = NO_DEADLINE; /* TSC at which the whole plan is stopped: option limit= */
 
 static const char *const reason_names[] = {
         [RUN_EXITED] = "exited", [RUN_SIGNAL] = "signal",     [RUN_MEMORY] = "memory",
@@ -50,11 +52,15 @@ static void kill_run(struct run *run, enum run_reason reason)
 
 uint64_t run_deadline(void)
 {
-	return current_run && !current_run->killed ? current_run->deadline : NO_DEADLINE;
+	uint64_t deadline = current_run && !current_run->killed ? current_run->deadline : NO_DEADLINE;
+
+	return MIN(deadline, machine_limit);
 }
 
 void run_check_limit(uint64_t now)
 {
+	if (now >= machine_limit)
+		panic(LINK_PANIC_TICK_LIMIT " of %lu reached", machine_limit - tsc_boot);
 	if (now >= run_deadline())
 		kill_run(current_run, RUN_TICKS);
 }
@@ -332,11 +338,14 @@ void plan_thread(void)
 	const char *at = plan_text(&size), *end = at + size;
 	struct plan_line *line = kmalloc(sizeof(*line));
 	unsigned number = 0, done = 0, of, status = END_ALL_GOOD;
+	uint64_t limit = option_number("limit", 0);
 	char error[256];
 	enum plan_result result;
 
 	if (!line)
 		panic("no memory for a line of the plan");
+	if (limit)
+		machine_limit = tsc_boot + limit;
 	of = count_runs(at, end, line);
 	while ((result = plan_next(&at, end, &number, line, error, sizeof(error))) == PLAN_LINE)
 		for (uint64_t repetition = 0; repetition < line->repeat; repetition++)

@@ -1,14 +1,15 @@
 /*
- * A run: one execution of one line of the plan, and all processes that descend from its program. They share its limits.
+ * A run: one execution of one line of the plan, and all processes that descend from its program. They share
+ * its limits.
  *
- * When the run's first process has ended, what is left of the run is killed; the next line starts when the last
- * process is gone. The outcome is sent as a LINK_DONE line, a JSON object:
+ * When the run's first process has ended, what is left of the run is killed; the next line starts when the
+ * last process is gone. The outcome is sent as a LINK_DONE line, a JSON object:
  *
  *     id, repetition   of the plan line
- *     reason           "exited", "signal", "memory" (its limit, or all memory, was used up), "ticks" (its limit),
- *                      "deadlock" (every thread waits and nothing can wake one), "start" (the program could not be started)
- *     status           exit status (reason "exited"), errno (reason "start")
- *     signal, address, instruction, symbol   of the fatal signal (reason "signal"; address and instruction as hexadecimal text)
+ *     reason           "exited", "signal", "memory" (its limit, or all memory, was used up), "ticks" (its
+ * limit), "deadlock" (every thread waits and nothing can wake one), "start" (the program could not be
+ * started) status           exit status (reason "exited"), errno (reason "start") signal, address,
+ * instruction, symbol   of the fatal signal (reason "signal"; address and instruction as hexadecimal text)
  *     user_ticks, system_ticks   CPU time of all processes of the run
  *     ticks            from start to end
  *     peak_memory      bytes
@@ -32,9 +33,9 @@ struct run {
 	const struct plan_line *line;
 	uint64_t repetition;
 	struct account *account; /* pays for its memory; files that it leaves keep it */
-	uint64_t start;    /* TSC */
-	uint64_t deadline; /* TSC, NO_DEADLINE: no limit */
-	unsigned processes; /* alive or zombie */
+	uint64_t start;          /* TSC */
+	uint64_t deadline;       /* TSC, NO_DEADLINE: no limit */
+	unsigned processes;      /* alive or zombie */
 	int main_pid;
 	bool main_gone;
 	bool killed; /* the reason below is final */
@@ -57,9 +58,9 @@ void run_process_gone(struct process *process);
 /* The first process of a run dies of a signal that a fault of its own raised (regs of the fault). */
 void run_fatal_fault(struct process *process, int number, uint64_t address, uint64_t instruction);
 
-uint64_t run_deadline(void);          /* TSC of the current run's limit, NO_DEADLINE when none */
-void run_check_limit(uint64_t now);   /* kills the run when the limit has passed */
+uint64_t run_deadline(void);        /* TSC of the current run's or the plan's limit, NO_DEADLINE when none */
+void run_check_limit(uint64_t now); /* kills the run, or stops the machine, when the limit has passed */
 void run_out_of_memory(struct run *run);
-void run_deadlock(void);              /* every thread is blocked and no timer is armed */
+void run_deadlock(void); /* every thread is blocked and no timer is armed */
 
 #endif

@@ -55,8 +55,8 @@ static inline bool elf_header_is_valid(const struct elf_header *header)
 struct inode;
 
 /*
- * The function that holds `address` (as in the file, without bias): "name+0x12" into `to`. False when the file has no symbol
- * for it.
+ * The function that holds `address` (as in the file, without bias): "name+0x12" into `to`. False when the
+ * file has no symbol for it.
  */
 bool elf_find_symbol(struct inode *inode, uint64_t address, char *to, size_t size);
 

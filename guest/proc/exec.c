@@ -1,8 +1,8 @@
 /*
  * execve: static ELF64 programs (ET_EXEC, or ET_DYN without an interpreter) and "#!" scripts.
  *
- * The new stack, from the top: strings, AT_RANDOM bytes, auxiliary vector, envp, argv, argc (System V ABI, AMD64 supplement,
- * 3.4.1).
+ * The new stack, from the top: strings, AT_RANDOM bytes, auxiliary vector, envp, argv, argc (System V ABI,
+ * AMD64 supplement, 3.4.1).
  */
 #include "domain/domain.h"
 #include "domain/switch.h"
@@ -19,25 +19,25 @@
 #include "x86/cpu.h"
 #include "x86/fpu.h"
 
-#define STACK_SIZE    (8UL << 20) /* reserved; filled on demand */
-#define PIE_BASE      0x10000000UL
-#define SCRIPT_DEPTH  4
-#define SCRIPT_LINE   256
+#define STACK_SIZE          (8UL << 20) /* reserved; filled on demand */
+#define PIE_BASE            0x10000000UL
+#define SCRIPT_DEPTH        4
+#define SCRIPT_LINE         256
 #define PROGRAM_HEADERS_MAX 64
 
-#define AT_NULL 0
-#define AT_PHDR 3
-#define AT_PHENT 4
-#define AT_PHNUM 5
+#define AT_NULL   0
+#define AT_PHDR   3
+#define AT_PHENT  4
+#define AT_PHNUM  5
 #define AT_PAGESZ 6
-#define AT_BASE 7
-#define AT_FLAGS 8
-#define AT_ENTRY 9
-#define AT_UID 11
-#define AT_EUID 12
-#define AT_GID 13
-#define AT_EGID 14
-#define AT_HWCAP 16
+#define AT_BASE   7
+#define AT_FLAGS  8
+#define AT_ENTRY  9
+#define AT_UID    11
+#define AT_EUID   12
+#define AT_GID    13
+#define AT_EGID   14
+#define AT_HWCAP  16
 #define AT_CLKTCK 17
 #define AT_SECURE 23
 #define AT_RANDOM 25
@@ -52,7 +52,8 @@ struct program {
 	uint64_t end;     /* of the highest segment */
 };
 
-/* ---- strings ---------------------------------------------------------------------------------------------- */
+/* ---- strings ----------------------------------------------------------------------------------------------
+ */
 
 long exec_strings_add(struct exec_strings *strings, const char *text)
 {
@@ -106,7 +107,8 @@ static long replace_first(struct exec_strings *strings, const char *const *words
 	return 0;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------
+ */
 
 static long open_executable(const char *path, struct inode **inode)
 {
@@ -116,6 +118,8 @@ static long open_executable(const char *path, struct inode **inode)
 		return error;
 	if ((*inode)->kind != INODE_FILE || !((*inode)->mode & 0111) || inode_permission(*inode, MAY_EXEC))
 		error = -EACCES;
+	else if ((*inode)->writers)
+		error = -ETXTBSY;
 	if (error)
 		inode_put(*inode);
 	return error;
@@ -179,7 +183,8 @@ static long find_binary(const char *path, struct exec_strings *strings, struct i
 	return error;
 }
 
-/* ---- the ELF file ----------------------------------------------------------------------------------------- */
+/* ---- the ELF file -----------------------------------------------------------------------------------------
+ */
 
 static long check_segment(const struct program *program, const struct elf_program_header *segment)
 {
@@ -206,7 +211,8 @@ static long read_program(struct program *program)
 	size_t size;
 	bool loads = false;
 
-	if (inode_read(program->inode, 0, header, sizeof(*header)) != sizeof(*header) || !elf_header_is_valid(header) ||
+	if (inode_read(program->inode, 0, header, sizeof(*header)) != sizeof(*header) ||
+	    !elf_header_is_valid(header) ||
 	    (header->type != ELF_TYPE_EXECUTABLE && header->type != ELF_TYPE_SHARED))
 		return -ENOEXEC;
 	if (!header->program_header_count || header->program_header_count > PROGRAM_HEADERS_MAX)
@@ -229,7 +235,7 @@ static long read_program(struct program *program)
 		if (header->program_headers >= segment->offset &&
 		    header->program_headers + size <= segment->offset + segment->file_size)
 			program->headers =
-				header->program_headers - segment->offset + segment->address + program->bias;
+			        header->program_headers - segment->offset + segment->address + program->bias;
 	}
 	return loads && header->entry + program->bias < APPLICATION_END ? 0 : -ENOEXEC;
 }
@@ -264,7 +270,8 @@ static long map_segment(struct space *space, const struct program *program,
 	return 0;
 }
 
-/* ---- the stack -------------------------------------------------------------------------------------------- */
+/* ---- the stack --------------------------------------------------------------------------------------------
+ */
 
 static long push_bytes(uint64_t *sp, const void *bytes, size_t size)
 {
@@ -309,23 +316,23 @@ static long build_stack(const struct program *program, const struct exec_strings
 	random = *sp;
 
 	const uint64_t auxiliary[][2] = {
-		{AT_PHDR, program->headers},
-		{AT_PHENT, sizeof(struct elf_program_header)},
-		{AT_PHNUM, program->header.program_header_count},
-		{AT_PAGESZ, PAGE_SIZE},
-		{AT_BASE, 0},
-		{AT_FLAGS, 0},
-		{AT_ENTRY, program->header.entry + program->bias},
-		{AT_UID, credentials->uid},
-		{AT_EUID, credentials->euid},
-		{AT_GID, credentials->gid},
-		{AT_EGID, credentials->egid},
-		{AT_HWCAP, cpuid(1, 0).edx},
-		{AT_CLKTCK, 100},
-		{AT_SECURE, 0},
-		{AT_RANDOM, random},
-		{AT_EXECFN, name},
-		{AT_NULL, 0},
+	        {AT_PHDR, program->headers},
+	        {AT_PHENT, sizeof(struct elf_program_header)},
+	        {AT_PHNUM, program->header.program_header_count},
+	        {AT_PAGESZ, PAGE_SIZE},
+	        {AT_BASE, 0},
+	        {AT_FLAGS, 0},
+	        {AT_ENTRY, program->header.entry + program->bias},
+	        {AT_UID, credentials->uid},
+	        {AT_EUID, credentials->euid},
+	        {AT_GID, credentials->gid},
+	        {AT_EGID, credentials->egid},
+	        {AT_HWCAP, cpuid(1, 0).edx},
+	        {AT_CLKTCK, 100},
+	        {AT_SECURE, 0},
+	        {AT_RANDOM, random},
+	        {AT_EXECFN, name},
+	        {AT_NULL, 0},
 	};
 	size_t words = 1 + strings->argc + 1 + strings->envc + 1;
 
@@ -340,7 +347,8 @@ static long build_stack(const struct program *program, const struct exec_strings
 	return copy_to_user(at, auxiliary, sizeof(auxiliary));
 }
 
-/* ---- replacing the program -------------------------------------------------------------------------------- */
+/* ---- replacing the program --------------------------------------------------------------------------------
+ */
 
 /* Ends the other threads of the process; the caller takes the place of the first one. */
 static void become_only_thread(struct process *process)
@@ -352,7 +360,7 @@ static void become_only_thread(struct process *process)
 		wait_begin(&process->event, &entry);
 		process->exec_thread = self;
 		while (process->thread_count > 1 && !process->exiting) {
-			list_for_each(node, &process->threads)
+			list_for_each (node, &process->threads)
 				thread_wake(list_entry(node, struct thread, process_link));
 			thread_sleep_uninterruptibly();
 		}
@@ -448,6 +456,7 @@ static long exec_program(struct program *program, const char *path, const struct
 	space = space_create(process->run ? process->run->account : NULL);
 	if (!space)
 		return -ENOMEM;
+	domain_guard_space(process, space);
 	become_only_thread(process);
 	error = unshare(process);
 	if (error) {
@@ -466,20 +475,17 @@ static long exec_program(struct program *program, const char *path, const struct
 		process_start_exit(process, STATUS_KILLED(SIGKILL));
 		return error;
 	}
-	if (process->executable)
-		inode_put(process->executable);
-	process->executable = program->inode;
-	inode_get(program->inode);
+	process_set_executable(process, program->inode);
 	set_name(process, path);
 	process->executed = true;
 	fd_table_close_on_exec(process->files);
 	signal_actions_exec(process);
 	*regs = (struct regs){
-		.rip = program->header.entry + program->bias,
-		.cs = SELECTOR_USER_CODE,
-		.rflags = RFLAGS_MBS1 | RFLAGS_IF,
-		.rsp = sp,
-		.ss = SELECTOR_USER_DATA,
+	        .rip = program->header.entry + program->bias,
+	        .cs = SELECTOR_USER_CODE,
+	        .rflags = RFLAGS_MBS1 | RFLAGS_IF,
+	        .rsp = sp,
+	        .ss = SELECTOR_USER_DATA,
 	};
 	return 0;
 }

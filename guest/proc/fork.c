@@ -22,9 +22,9 @@
 #define CLONE_CHILD_CLEARTID 0x00200000UL
 #define CLONE_DETACHED       0x00400000UL
 #define CLONE_CHILD_SETTID   0x01000000UL
-#define CLONE_KNOWN                                                                                         \
-	(CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_THREAD |         \
-	 CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |       \
+#define CLONE_KNOWN                                                                                          \
+	(CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_THREAD |          \
+	 CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |        \
 	 CLONE_CHILD_SETTID)
 
 struct clone_arguments {
@@ -44,12 +44,12 @@ static void undo_process(struct process *process)
 		fs_context_put(process->fs);
 	if (process->actions)
 		signal_actions_put(process->actions);
-	if (process->executable)
-		inode_put(process->executable);
+	process_set_executable(process, NULL);
 	process_release(process);
 }
 
-/* A process that shares with the current one what `flags` says and has copies of the rest; NULL: out of memory. */
+/* A process that shares with the current one what `flags` says and has copies of the rest; NULL: out of
+ * memory. */
 static struct process *copy_process(uint64_t flags)
 {
 	struct process *parent = current_process(), *process = process_create(parent);
@@ -58,9 +58,7 @@ static struct process *copy_process(uint64_t flags)
 		return NULL;
 	process->exit_signal = flags & CSIGNAL;
 	process->backend = parent->backend;
-	process->executable = parent->executable;
-	if (process->executable)
-		inode_get(process->executable);
+	process_set_executable(process, parent->executable);
 	if (flags & CLONE_VM) {
 		process->space = parent->space;
 		space_get(process->space);

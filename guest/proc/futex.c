@@ -7,19 +7,19 @@
 #include "proc/sched.h"
 
 /* Linux, include/uapi/linux/futex.h. */
-#define FUTEX_WAIT            0
-#define FUTEX_WAKE            1
-#define FUTEX_REQUEUE         3
-#define FUTEX_CMP_REQUEUE     4
-#define FUTEX_WAIT_BITSET     9
-#define FUTEX_WAKE_BITSET     10
-#define FUTEX_PRIVATE_FLAG    128
-#define FUTEX_CLOCK_REALTIME  256
-#define FUTEX_BITSET_ANY      0xffffffffU
-#define FUTEX_WAITERS         0x80000000U
-#define FUTEX_OWNER_DIED      0x40000000U
-#define FUTEX_TID_MASK        0x3fffffffU
-#define ROBUST_LIST_LIMIT     2048
+#define FUTEX_WAIT           0
+#define FUTEX_WAKE           1
+#define FUTEX_REQUEUE        3
+#define FUTEX_CMP_REQUEUE    4
+#define FUTEX_WAIT_BITSET    9
+#define FUTEX_WAKE_BITSET    10
+#define FUTEX_PRIVATE_FLAG   128
+#define FUTEX_CLOCK_REALTIME 256
+#define FUTEX_BITSET_ANY     0xffffffffU
+#define FUTEX_WAITERS        0x80000000U
+#define FUTEX_OWNER_DIED     0x40000000U
+#define FUTEX_TID_MASK       0x3fffffffU
+#define ROBUST_LIST_LIMIT    2048
 
 /* What a futex is known by: the object and offset of a shared mapping, else the address in its space. */
 struct key {
@@ -74,7 +74,7 @@ static long wake(struct key key, uint32_t most, uint32_t bits)
 {
 	long woken = 0;
 
-	list_for_each_safe(node, bucket_of(key)) {
+	list_for_each_safe (node, bucket_of(key)) {
 		struct waiter *waiter = list_entry(node, struct waiter, link);
 
 		if (woken >= most)
@@ -94,7 +94,7 @@ static long requeue(struct key from, struct key to, uint32_t most)
 	struct list *target = bucket_of(to);
 	long moved = 0;
 
-	list_for_each_safe(node, bucket_of(from)) {
+	list_for_each_safe (node, bucket_of(from)) {
 		struct waiter *waiter = list_entry(node, struct waiter, link);
 
 		if (moved >= most)
@@ -150,7 +150,8 @@ long sys_futex(uint64_t address, unsigned operation, uint32_t value, uint64_t ti
 		if (!value3)
 			return -EINVAL;
 		if (timeout)
-			error = timespec_absolute_deadline(timeout, operation & FUTEX_CLOCK_REALTIME, &deadline);
+			error = timespec_absolute_deadline(timeout, operation & FUTEX_CLOCK_REALTIME,
+			                                   &deadline);
 		return error ? error : wait(address, key, value, value3, deadline);
 	case FUTEX_WAKE:
 		return wake(key, value, FUTEX_BITSET_ANY);
@@ -173,7 +174,8 @@ long sys_futex(uint64_t address, unsigned operation, uint32_t value, uint64_t ti
 	}
 }
 
-/* ---- robust futexes --------------------------------------------------------------------------------------- */
+/* ---- robust futexes ---------------------------------------------------------------------------------------
+ */
 
 static void wake_one(uint64_t address)
 {
@@ -208,7 +210,8 @@ static void release_robust_list(const struct thread *thread)
 {
 	uint64_t head = thread->robust_list, entry, offset, pending;
 
-	if (get_user_u64(&entry, head) || get_user_u64(&offset, head + 8) || get_user_u64(&pending, head + 16))
+	if (get_user_u64(&entry, head) || get_user_u64(&offset, head + 8) ||
+	    get_user_u64(&pending, head + 16))
 		return;
 	for (unsigned i = 0; i < ROBUST_LIST_LIMIT && entry != head; i++) {
 		uint64_t at = entry;

@@ -18,7 +18,8 @@ long sys_getppid(void)
 	return current_process()->parent->pid;
 }
 
-/* ---- users and groups ------------------------------------------------------------------------------------- */
+/* ---- users and groups -------------------------------------------------------------------------------------
+ */
 
 long sys_getuid(void)
 {
@@ -121,7 +122,8 @@ long sys_getgroups(int size)
 	return size < 0 ? -EINVAL : 0;
 }
 
-/* ---- process groups and sessions -------------------------------------------------------------------------- */
+/* ---- process groups and sessions --------------------------------------------------------------------------
+ */
 
 long sys_getpgid(int pid)
 {
@@ -144,7 +146,7 @@ long sys_getsid(int pid)
 
 static bool group_in_session(int pgid, int sid)
 {
-	list_for_each(node, process_table()) {
+	list_for_each (node, process_table()) {
 		const struct process *process = list_entry(node, struct process, table_link);
 
 		if (process->pgid == pgid && process->sid == sid)
@@ -179,7 +181,8 @@ long sys_setsid(void)
 {
 	struct process *self = current_process();
 
-	if (process_group_exists(self->pid) && (self->pgid == self->pid || group_in_session(self->pid, self->sid)))
+	if (process_group_exists(self->pid) &&
+	    (self->pgid == self->pid || group_in_session(self->pid, self->sid)))
 		return -EPERM;
 	self->sid = self->pgid = self->pid;
 	return self->sid;

@@ -1,6 +1,6 @@
 /*
- * A CPU-time timer is a kernel timer too: it looks again when the process, had it run all the time, would have used up
- * what is left.
+ * A CPU-time timer is a kernel timer too: it looks again when the process, had it run all the time, would
+ * have used up what is left.
  */
 #include "proc/itimer.h"
 
@@ -96,7 +96,8 @@ static bool to_ns(int64_t seconds, int64_t microseconds, uint64_t *ns)
 {
 	if (seconds < 0 || microseconds < 0 || microseconds >= 1000000)
 		return false;
-	*ns = MIN((uint64_t)seconds, UINT64_MAX / 4 / NANOSECONDS) * NANOSECONDS + (uint64_t)microseconds * 1000;
+	*ns = MIN((uint64_t)seconds, UINT64_MAX / 4 / NANOSECONDS) * NANOSECONDS +
+	      (uint64_t)microseconds * 1000;
 	return true;
 }
 
@@ -104,10 +105,10 @@ static long put_timer(uint64_t address, const struct interval_timer *timer)
 {
 	uint64_t value = remaining_ns(timer) / 1000, interval = ticks_to_ns(timer->interval) / 1000;
 	struct timer_value user = {
-		.interval_seconds = (int64_t)(interval / 1000000),
-		.interval_microseconds = (int64_t)(interval % 1000000),
-		.value_seconds = (int64_t)(value / 1000000),
-		.value_microseconds = (int64_t)(value % 1000000),
+	        .interval_seconds = (int64_t)(interval / 1000000),
+	        .interval_microseconds = (int64_t)(interval % 1000000),
+	        .value_seconds = (int64_t)(value / 1000000),
+	        .value_microseconds = (int64_t)(value % 1000000),
 	};
 
 	return copy_to_user(address, &user, sizeof(user));

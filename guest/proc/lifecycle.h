@@ -4,8 +4,8 @@
 
 #include "proc/process.h"
 
-void process_release(struct process *zombie);       /* takes it out of the table: it was waited for */
-void process_vfork_done(struct process *process);   /* lets the vfork parent go on, if there is one */
+void process_release(struct process *zombie);     /* takes it out of the table: it was waited for */
+void process_vfork_done(struct process *process); /* lets the vfork parent go on, if there is one */
 
 /* wait4 and waitid (wait.c): what a child has to report. */
 void process_report_stop(struct process *process, int signal); /* it stopped (0: it was continued) */

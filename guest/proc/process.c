@@ -21,7 +21,7 @@ struct list *process_table(void)
 
 struct process *process_find(int pid)
 {
-	list_for_each(node, &table) {
+	list_for_each (node, &table) {
 		struct process *process = list_entry(node, struct process, table_link);
 
 		if (process->pid == pid)
@@ -32,10 +32,10 @@ struct process *process_find(int pid)
 
 struct thread *thread_find(int tid)
 {
-	list_for_each(node, &table) {
+	list_for_each (node, &table) {
 		struct process *process = list_entry(node, struct process, table_link);
 
-		list_for_each(inner, &process->threads) {
+		list_for_each (inner, &process->threads) {
 			struct thread *thread = list_entry(inner, struct thread, process_link);
 
 			if (thread->tid == tid)
@@ -47,7 +47,7 @@ struct thread *thread_find(int tid)
 
 bool process_group_exists(int pgid)
 {
-	list_for_each(node, &table) {
+	list_for_each (node, &table) {
 		struct process *process = list_entry(node, struct process, table_link);
 
 		if (process->pgid == pgid || process->sid == pgid)
@@ -88,6 +88,21 @@ struct process *process_create(struct process *parent)
 	return process;
 }
 
+void process_set_executable(struct process *process, struct inode *inode)
+{
+	struct inode *old = process->executable;
+
+	if (inode) {
+		inode_get(inode);
+		inode->executions++;
+	}
+	process->executable = inode;
+	if (old) {
+		old->executions--;
+		inode_put(old);
+	}
+}
+
 void process_get(struct process *process)
 {
 	process->references++;
@@ -99,7 +114,8 @@ void process_put(struct process *process)
 		kfree(process);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------------------
+ */
 
 void process_release(struct process *process)
 {
@@ -123,16 +139,14 @@ static void release_resources(struct process *process)
 		fd_table_put(process->files);
 	if (process->fs)
 		fs_context_put(process->fs);
-	if (process->executable)
-		inode_put(process->executable);
+	process_set_executable(process, NULL);
 	process->files = NULL;
 	process->fs = NULL;
-	process->executable = NULL;
 }
 
 static void reparent_children(struct process *process)
 {
-	list_for_each_safe(node, &process->children) {
+	list_for_each_safe (node, &process->children) {
 		struct process *child = list_entry(node, struct process, sibling_link);
 
 		child->parent = init_process;
@@ -151,9 +165,9 @@ static bool notify_parent(struct process *process)
 	const struct signal_action *action;
 	int status = process->exit_status;
 	struct signal_info info = {
-		.number = process->exit_signal,
-		.code = status & 0x7f ? CLD_KILLED : CLD_EXITED,
-		.word = {(uint32_t)process->pid | (uint64_t)process->credentials.uid << 32,
+	        .number = process->exit_signal,
+	        .code = status & 0x7f ? CLD_KILLED : CLD_EXITED,
+	        .word = {(uint32_t)process->pid | (uint64_t)process->credentials.uid << 32,
 	                 status & 0x7f ? status & 0x7f : status >> 8},
 	};
 	bool ignored;
@@ -222,7 +236,7 @@ void process_start_exit(struct process *process, int status)
 		return;
 	process->exiting = true;
 	process->exit_status = status;
-	list_for_each(node, &process->threads)
+	list_for_each (node, &process->threads)
 		thread_wake(list_entry(node, struct thread, process_link));
 }
 

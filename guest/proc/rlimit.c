@@ -46,7 +46,8 @@ long sys_prlimit64(int pid, unsigned resource, uint64_t new_address, uint64_t ol
 		return -EFAULT;
 	if (!process)
 		return -ESRCH;
-	if (process->credentials.uid != current_process()->credentials.uid && current_process()->credentials.euid)
+	if (process->credentials.uid != current_process()->credentials.uid &&
+	    current_process()->credentials.euid)
 		return -EPERM;
 	old[0] = process->soft_limits[resource];
 	old[1] = process->hard_limits[resource];

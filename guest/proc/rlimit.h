@@ -1,4 +1,5 @@
-/* Resource limits: kept and reported; RLIMIT_NOFILE and RLIMIT_AS are not enforced beyond the kernel's own limits. */
+/* Resource limits: kept and reported; RLIMIT_NOFILE and RLIMIT_AS are not enforced beyond the kernel's own
+ * limits. */
 #ifndef GUEST_PROC_RLIMIT_H
 #define GUEST_PROC_RLIMIT_H
 

@@ -14,7 +14,8 @@
 static struct list run_queue = LIST_INIT(run_queue);
 static int last_tid = 1;
 
-/* ---- time ------------------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------------------------
+ */
 
 /* Programs the next timer interrupt: the first timer, the limit of the run, or the end of the quantum. */
 static void rearm(void)
@@ -42,7 +43,8 @@ void sched_timer_interrupt(void)
 	rearm();
 }
 
-/* ---- creation --------------------------------------------------------------------------------------------- */
+/* ---- creation ---------------------------------------------------------------------------------------------
+ */
 
 static int allocate_tid(void)
 {
@@ -83,8 +85,8 @@ struct thread *thread_create(struct process *process, const struct regs *regs, v
 		*thread->regs = *regs;
 	frame = (struct switch_frame *)thread->regs - 1;
 	*frame = (struct switch_frame){
-		.rbx = (uint64_t)entry,
-		.return_address = (uint64_t)(regs ? thread_start : kernel_thread_start),
+	        .rbx = (uint64_t)entry,
+	        .return_address = (uint64_t)(regs ? thread_start : kernel_thread_start),
 	};
 	thread->kernel_sp = (uint64_t)frame;
 	list_add_tail(&process->threads, &thread->process_link);
@@ -112,7 +114,8 @@ void thread_discard(struct thread *thread)
 	free_thread(thread);
 }
 
-/* ---- switching -------------------------------------------------------------------------------------------- */
+/* ---- switching --------------------------------------------------------------------------------------------
+ */
 
 void thread_wake(struct thread *thread)
 {
@@ -244,7 +247,8 @@ void exit_to_user(struct regs *regs)
 	account_update();
 }
 
-/* ---- idle ------------------------------------------------------------------------------------------------- */
+/* ---- idle -------------------------------------------------------------------------------------------------
+ */
 
 void sched_init(void)
 {

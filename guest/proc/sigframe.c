@@ -1,6 +1,6 @@
 /*
- * The signal frame on the user's stack, laid out as Linux x86-64 programs expect it (Linux, arch/x86/include/uapi/asm/
- * sigcontext.h, ucontext.h and asm-generic/siginfo.h):
+ * The signal frame on the user's stack, laid out as Linux x86-64 programs expect it (Linux,
+ * arch/x86/include/uapi/asm/ sigcontext.h, ucontext.h and asm-generic/siginfo.h):
  *
  *     high   XSAVE area, 64-byte aligned, FP_XSTATE_MAGIC2 behind it
  *            struct siginfo
@@ -19,9 +19,9 @@
 #define UC_SIGCONTEXT_SS     2
 #define UC_STRICT_RESTORE_SS 4
 
-#define SS_ONSTACK    1
-#define SS_DISABLE    2
-#define MINSIGSTKSZ   2048
+#define SS_ONSTACK  1
+#define SS_DISABLE  2
+#define MINSIGSTKSZ 2048
 
 #define FP_XSTATE_MAGIC1 0x46505853U
 #define FP_XSTATE_MAGIC2 0x46505845U
@@ -99,10 +99,10 @@ static long push_fpu(uint64_t sp, uint64_t *fpstate)
 	*fpstate = ALIGN_DOWN(sp - size - sizeof(uint32_t), 64);
 	fpu_save(area);
 	*software = (struct fp_software){
-		.magic1 = FP_XSTATE_MAGIC1,
-		.extended_size = size + sizeof(uint32_t),
-		.features = XCR0_X87 | XCR0_SSE | XCR0_AVX,
-		.xstate_size = size,
+	        .magic1 = FP_XSTATE_MAGIC1,
+	        .extended_size = size + sizeof(uint32_t),
+	        .features = XCR0_X87 | XCR0_SSE | XCR0_AVX,
+	        .xstate_size = size,
 	};
 	error = copy_to_user(*fpstate, area, size);
 	if (!error)
@@ -115,19 +115,34 @@ long signal_frame_push(struct regs *regs, const struct signal_info *info, const 
 {
 	struct thread *thread = current_thread();
 	struct signal_frame frame = {
-		.return_address = action->restorer,
-		.ucontext = {.flags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
+	        .return_address = action->restorer,
+	        .ucontext = {.flags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
 	                     .stack = describe_stack(thread, regs->rsp),
 	                     .mask = old_mask,
-	                     .context = {
-	                             .r8 = regs->r8, .r9 = regs->r9, .r10 = regs->r10, .r11 = regs->r11,
-	                             .r12 = regs->r12, .r13 = regs->r13, .r14 = regs->r14, .r15 = regs->r15,
-	                             .rdi = regs->rdi, .rsi = regs->rsi, .rbp = regs->rbp, .rbx = regs->rbx,
-	                             .rdx = regs->rdx, .rax = regs->rax, .rcx = regs->rcx, .rsp = regs->rsp,
-	                             .rip = regs->rip, .rflags = regs->rflags,
-	                             .cs = regs->cs, .ss = regs->ss,
-	                             .old_mask = old_mask,
-	                     }},
+	                     .context =
+	                             {
+	                                     .r8 = regs->r8,
+	                                     .r9 = regs->r9,
+	                                     .r10 = regs->r10,
+	                                     .r11 = regs->r11,
+	                                     .r12 = regs->r12,
+	                                     .r13 = regs->r13,
+	                                     .r14 = regs->r14,
+	                                     .r15 = regs->r15,
+	                                     .rdi = regs->rdi,
+	                                     .rsi = regs->rsi,
+	                                     .rbp = regs->rbp,
+	                                     .rbx = regs->rbx,
+	                                     .rdx = regs->rdx,
+	                                     .rax = regs->rax,
+	                                     .rcx = regs->rcx,
+	                                     .rsp = regs->rsp,
+	                                     .rip = regs->rip,
+	                                     .rflags = regs->rflags,
+	                                     .cs = regs->cs,
+	                                     .ss = regs->ss,
+	                                     .old_mask = old_mask,
+	                             }},
 	};
 	uint64_t sp = regs->rsp - RED_ZONE, address;
 
@@ -180,7 +195,8 @@ static long pop_fpu(uint64_t fpstate)
 	return 0;
 }
 
-/* Never changes PKRU, the view, a segment base or a system flag. A frame that cannot be read kills the process. */
+/* Never changes PKRU, the view, a segment base or a system flag. A frame that cannot be read kills the
+ * process. */
 long sys_rt_sigreturn(void)
 {
 	struct thread *thread = current_thread();
@@ -195,13 +211,26 @@ long sys_rt_sigreturn(void)
 	}
 	signal_set_mask(ucontext.mask);
 	*regs = (struct regs){
-		.r8 = context->r8, .r9 = context->r9, .r10 = context->r10, .r11 = context->r11,
-		.r12 = context->r12, .r13 = context->r13, .r14 = context->r14, .r15 = context->r15,
-		.rdi = context->rdi, .rsi = context->rsi, .rbp = context->rbp, .rbx = context->rbx,
-		.rdx = context->rdx, .rax = context->rax, .rcx = context->rcx, .rsp = context->rsp,
-		.rip = context->rip,
-		.rflags = (context->rflags & RFLAGS_USER) | RFLAGS_MBS1 | RFLAGS_IF,
-		.cs = SELECTOR_USER_CODE, .ss = SELECTOR_USER_DATA,
+	        .r8 = context->r8,
+	        .r9 = context->r9,
+	        .r10 = context->r10,
+	        .r11 = context->r11,
+	        .r12 = context->r12,
+	        .r13 = context->r13,
+	        .r14 = context->r14,
+	        .r15 = context->r15,
+	        .rdi = context->rdi,
+	        .rsi = context->rsi,
+	        .rbp = context->rbp,
+	        .rbx = context->rbx,
+	        .rdx = context->rdx,
+	        .rax = context->rax,
+	        .rcx = context->rcx,
+	        .rsp = context->rsp,
+	        .rip = context->rip,
+	        .rflags = (context->rflags & RFLAGS_USER) | RFLAGS_MBS1 | RFLAGS_IF,
+	        .cs = SELECTOR_USER_CODE,
+	        .ss = SELECTOR_USER_DATA,
 	};
 	return (long)regs->rax;
 }

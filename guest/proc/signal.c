@@ -11,16 +11,17 @@
 
 #define NEVER_BLOCKED (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 #define STOP_SIGNALS  (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
-#define DEFAULT_IGNORED                                                                                     \
+#define DEFAULT_IGNORED                                                                                      \
 	(SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH))
 /* Raised by the thread itself: taken before all others, so that the frame shows the faulting instruction. */
-#define SYNCHRONOUS                                                                                         \
-	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |              \
+#define SYNCHRONOUS                                                                                          \
+	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |               \
 	 SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
 #define FIRST_REAL_TIME 32
 #define SYSCALL_RESTART 219 /* number of restart_syscall */
 
-/* ---- actions ---------------------------------------------------------------------------------------------- */
+/* ---- actions ----------------------------------------------------------------------------------------------
+ */
 
 struct signal_actions *signal_actions_create(void)
 {
@@ -58,7 +59,8 @@ void signal_actions_exec(struct process *process)
 	}
 }
 
-/* ---- pending signals -------------------------------------------------------------------------------------- */
+/* ---- pending signals --------------------------------------------------------------------------------------
+ */
 
 void signal_pending_init(struct signal_pending *pending)
 {
@@ -68,7 +70,7 @@ void signal_pending_init(struct signal_pending *pending)
 
 static void drop(struct signal_pending *pending, uint64_t set)
 {
-	list_for_each_safe(node, &pending->queue) {
+	list_for_each_safe (node, &pending->queue) {
 		struct signal_queued *queued = list_entry(node, struct signal_queued, link);
 
 		if (set & SIGNAL_BIT(queued->info.number)) {
@@ -97,7 +99,7 @@ static bool take_from(struct signal_pending *pending, uint64_t set, struct signa
 	if (candidates & SYNCHRONOUS)
 		candidates &= SYNCHRONOUS;
 	number = __builtin_ctzl(candidates) + 1;
-	list_for_each(node, &pending->queue) {
+	list_for_each (node, &pending->queue) {
 		struct signal_queued *queued = list_entry(node, struct signal_queued, link);
 
 		if (queued->info.number != number)
@@ -125,16 +127,17 @@ bool signal_take(uint64_t set, struct signal_info *info)
 	return take_from(&thread->pending, set, info) || take_from(&thread->process->pending, set, info);
 }
 
-/* ---- sending ---------------------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------------------------
+ */
 
 struct signal_info signal_from_current(int number, int code)
 {
 	const struct process *process = current_process();
 
 	return (struct signal_info){
-		.number = number,
-		.code = code,
-		.word = {(uint32_t)process->pid | (uint64_t)process->credentials.uid << 32},
+	        .number = number,
+	        .code = code,
+	        .word = {(uint32_t)process->pid | (uint64_t)process->credentials.uid << 32},
 	};
 }
 
@@ -156,12 +159,12 @@ static void cancel_opposites(struct process *process, int number)
 		opposites = STOP_SIGNALS;
 	if (opposites) {
 		drop(&process->pending, opposites);
-		list_for_each(node, &process->threads)
+		list_for_each (node, &process->threads)
 			drop(&list_entry(node, struct thread, process_link)->pending, opposites);
 	}
 	if ((number == SIGCONT || number == SIGKILL) && process->stopped) {
 		process->stopped = false;
-		list_for_each(node, &process->threads)
+		list_for_each (node, &process->threads)
 			thread_wake(list_entry(node, struct thread, process_link));
 		if (number == SIGCONT)
 			process_report_stop(process, 0);
@@ -229,7 +232,7 @@ long signal_send_process(struct process *process, const struct signal_info *info
 	error = enqueue(&process->pending, info);
 	if (error)
 		return error;
-	list_for_each(node, &process->threads) {
+	list_for_each (node, &process->threads) {
 		struct thread *thread = list_entry(node, struct thread, process_link);
 
 		if (wants(thread, info->number)) {
@@ -277,11 +280,12 @@ void signal_discard_ignored(struct process *process, int number)
 	if (!is_ignored(process, number))
 		return;
 	drop(&process->pending, SIGNAL_BIT(number));
-	list_for_each(node, &process->threads)
+	list_for_each (node, &process->threads)
 		drop(&list_entry(node, struct thread, process_link)->pending, SIGNAL_BIT(number));
 }
 
-/* ---- delivery --------------------------------------------------------------------------------------------- */
+/* ---- delivery ---------------------------------------------------------------------------------------------
+ */
 
 /* A sibling's execve ends this thread. */
 static bool is_replaced(const struct thread *thread)
@@ -302,7 +306,7 @@ static void stop(struct process *process, int number)
 {
 	process->stopped = true;
 	process_report_stop(process, number);
-	list_for_each(node, &process->threads)
+	list_for_each (node, &process->threads)
 		thread_wake(list_entry(node, struct thread, process_link));
 }
 
@@ -373,7 +377,8 @@ static void interrupt_library_call(struct regs *regs)
 		regs->rax = (uint64_t)-EINTR;
 }
 
-/* The end of a run does not wait for a library to be left; nor does a call by the kernel outlive its process. */
+/* The end of a run does not wait for a library to be left; nor does a call by the kernel outlive its process.
+ */
 static bool must_end_now(const struct process *process)
 {
 	return process->exiting && (upcall_is_active() || (process->run && process->run->killed));

@@ -6,62 +6,63 @@
 #include "lib/list.h"
 #include "proc/timers.h"
 
-#define SIGHUP 1
-#define SIGINT 2
-#define SIGQUIT 3
-#define SIGILL 4
-#define SIGTRAP 5
-#define SIGABRT 6
-#define SIGBUS 7
-#define SIGFPE 8
-#define SIGKILL 9
-#define SIGUSR1 10
-#define SIGSEGV 11
-#define SIGUSR2 12
-#define SIGPIPE 13
-#define SIGALRM 14
-#define SIGTERM 15
-#define SIGCHLD 17
-#define SIGCONT 18
-#define SIGSTOP 19
-#define SIGTSTP 20
-#define SIGTTIN 21
-#define SIGTTOU 22
-#define SIGURG 23
-#define SIGXCPU 24
-#define SIGXFSZ 25
-#define SIGVTALRM 26
-#define SIGPROF 27
-#define SIGWINCH 28
-#define SIGIO 29
-#define SIGPWR 30
-#define SIGSYS 31
+#define SIGHUP       1
+#define SIGINT       2
+#define SIGQUIT      3
+#define SIGILL       4
+#define SIGTRAP      5
+#define SIGABRT      6
+#define SIGBUS       7
+#define SIGFPE       8
+#define SIGKILL      9
+#define SIGUSR1      10
+#define SIGSEGV      11
+#define SIGUSR2      12
+#define SIGPIPE      13
+#define SIGALRM      14
+#define SIGTERM      15
+#define SIGCHLD      17
+#define SIGCONT      18
+#define SIGSTOP      19
+#define SIGTSTP      20
+#define SIGTTIN      21
+#define SIGTTOU      22
+#define SIGURG       23
+#define SIGXCPU      24
+#define SIGXFSZ      25
+#define SIGVTALRM    26
+#define SIGPROF      27
+#define SIGWINCH     28
+#define SIGIO        29
+#define SIGPWR       30
+#define SIGSYS       31
 #define SIGNAL_COUNT 64 /* signals are 1 to 64 */
 
 #define SIGNAL_BIT(number) (1UL << ((number)-1))
 
-#define SI_USER 0
-#define SI_KERNEL 0x80
-#define SI_TKILL (-6)
-#define SI_QUEUE (-1)
-#define ILL_ILLOPN 2
-#define FPE_INTDIV 1
-#define FPE_FLTINV 7
-#define SEGV_MAPERR 1
-#define SEGV_ACCERR 2
-#define SEGV_PKUERR 4
-#define BUS_ADRALN 1
-#define BUS_ADRERR 2
-#define TRAP_BRKPT 1
-#define TRAP_TRACE 2
-#define TRAP_HWBKPT 4
-#define CLD_EXITED 1
-#define CLD_KILLED 2
-#define CLD_DUMPED 3
-#define CLD_STOPPED 5
+#define SI_USER       0
+#define SI_KERNEL     0x80
+#define SI_TKILL      (-6)
+#define SI_QUEUE      (-1)
+#define ILL_ILLOPN    2
+#define FPE_INTDIV    1
+#define FPE_FLTINV    7
+#define SEGV_MAPERR   1
+#define SEGV_ACCERR   2
+#define SEGV_PKUERR   4
+#define BUS_ADRALN    1
+#define BUS_ADRERR    2
+#define TRAP_BRKPT    1
+#define TRAP_TRACE    2
+#define TRAP_HWBKPT   4
+#define CLD_EXITED    1
+#define CLD_KILLED    2
+#define CLD_DUMPED    3
+#define CLD_STOPPED   5
 #define CLD_CONTINUED 6
 
-/* What siginfo_t carries, whatever the signal: three words after number, errno and code (Linux, siginfo.h). */
+/* What siginfo_t carries, whatever the signal: three words after number, errno and code (Linux, siginfo.h).
+ */
 struct signal_info {
 	int number;
 	int code;
@@ -83,11 +84,11 @@ struct signal_stack {
 	uint64_t size; /* 0: disabled */
 };
 
-#define SIG_DFL 0
-#define SIG_IGN 1
-#define SIG_BLOCK   0
-#define SIG_UNBLOCK 1
-#define SIG_SETMASK 2
+#define SIG_DFL      0
+#define SIG_IGN      1
+#define SIG_BLOCK    0
+#define SIG_UNBLOCK  1
+#define SIG_SETMASK  2
 #define SA_NOCLDSTOP 0x00000001UL
 #define SA_NOCLDWAIT 0x00000002UL
 #define SA_SIGINFO   0x00000004UL
@@ -131,7 +132,8 @@ void signal_pending_clear(struct signal_pending *pending);
 /* A signal from the current process (SI_USER and so on): number, code, pid and uid filled in. */
 struct signal_info signal_from_current(int number, int code);
 
-/* Queues a signal; wakes a thread that must handle it. 0 or -EAGAIN (no memory for a queued real-time signal). */
+/* Queues a signal; wakes a thread that must handle it. 0 or -EAGAIN (no memory for a queued real-time
+ * signal). */
 long signal_send_thread(struct thread *thread, const struct signal_info *info);
 long signal_send_process(struct process *process, const struct signal_info *info);
 
@@ -145,8 +147,9 @@ bool signal_is_pending(void);
 bool signal_take(uint64_t set, struct signal_info *info);
 
 /*
- * On the way to user mode, while the thread's `attention` is set: stops, ends, or builds the frame of one handler in `regs`;
- * decides whether an interrupted system call restarts. Clears `attention` when nothing is left to do.
+ * On the way to user mode, while the thread's `attention` is set: stops, ends, or builds the frame of one
+ * handler in `regs`; decides whether an interrupted system call restarts. Clears `attention` when nothing is
+ * left to do.
  */
 void signal_deliver(struct regs *regs);
 
@@ -154,8 +157,9 @@ void signal_deliver(struct regs *regs);
 void signal_set_mask(uint64_t mask);
 
 /*
- * For calls that wait with another mask (sigsuspend, ppoll, pselect6): sets `mask` until the return to user mode, where the
- * handler of the signal that ended the wait runs first and its frame restores the mask of before.
+ * For calls that wait with another mask (sigsuspend, ppoll, pselect6): sets `mask` until the return to user
+ * mode, where the handler of the signal that ended the wait runs first and its frame restores the mask of
+ * before.
  */
 void signal_use_mask(uint64_t mask);
 

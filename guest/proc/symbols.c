@@ -28,7 +28,8 @@ bool elf_find_symbol(struct inode *inode, uint64_t address, char *to, size_t siz
 	struct elf_symbol symbol, best = {0};
 	char name[64] = "";
 
-	if (inode_read(inode, 0, &header, sizeof(header)) != sizeof(header) || !elf_header_is_valid(&header) ||
+	if (inode_read(inode, 0, &header, sizeof(header)) != sizeof(header) ||
+	    !elf_header_is_valid(&header) ||
 	    header.section_header_size != sizeof(struct elf_section_header) ||
 	    !find_symbol_table(inode, &header, &symbols, &names))
 		return false;

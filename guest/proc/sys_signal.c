@@ -126,7 +126,8 @@ long sys_rt_sigtimedwait(uint64_t set_address, uint64_t info_address, uint64_t t
 	return info.number;
 }
 
-/* ---- kill and its relatives ------------------------------------------------------------------------------- */
+/* ---- kill and its relatives -------------------------------------------------------------------------------
+ */
 
 static bool may_signal(const struct process *target, int number)
 {
@@ -134,8 +135,8 @@ static bool may_signal(const struct process *target, int number)
 
 	if (number == SIGCONT && current_process()->sid == target->sid)
 		return true;
-	return own->euid == 0 || own->euid == other->suid || own->euid == other->uid || own->uid == other->suid ||
-	       own->uid == other->uid;
+	return own->euid == 0 || own->euid == other->suid || own->euid == other->uid ||
+	       own->uid == other->suid || own->uid == other->uid;
 }
 
 static long send_to_process(struct process *process, int number, const struct signal_info *info)
@@ -151,7 +152,7 @@ static long send_to_many(int group, int number, const struct signal_info *info)
 	long result = -ESRCH;
 	bool sent = false;
 
-	list_for_each_safe(node, process_table()) {
+	list_for_each_safe (node, process_table()) {
 		struct process *process = list_entry(node, struct process, table_link);
 
 		if (!process->run || process->run != current_process()->run)

@@ -38,9 +38,9 @@ void process_report_stop(struct process *process, int signal)
 	struct process *parent = process->parent;
 	const struct signal_action *action;
 	struct signal_info info = {
-		.number = SIGCHLD,
-		.code = signal ? CLD_STOPPED : CLD_CONTINUED,
-		.word = {(uint32_t)process->pid | (uint64_t)process->credentials.uid << 32,
+	        .number = SIGCHLD,
+	        .code = signal ? CLD_STOPPED : CLD_CONTINUED,
+	        .word = {(uint32_t)process->pid | (uint64_t)process->credentials.uid << 32,
 	                 signal ? signal : SIGCONT},
 	};
 
@@ -73,10 +73,10 @@ static bool take_report(struct process *child, const struct wanted *wanted, stru
 	bool keep = wanted->options & WNOWAIT;
 
 	*report = (struct report){
-		.pid = child->pid,
-		.uid = child->credentials.uid,
-		.user_ticks = child->user_ticks + child->child_user_ticks,
-		.system_ticks = child->system_ticks + child->child_system_ticks,
+	        .pid = child->pid,
+	        .uid = child->credentials.uid,
+	        .user_ticks = child->user_ticks + child->child_user_ticks,
+	        .system_ticks = child->system_ticks + child->child_system_ticks,
 	};
 	if (child->zombie && wanted->options & WEXITED) {
 		report->status = child->exit_status;
@@ -112,7 +112,7 @@ static long wait_for(const struct wanted *wanted, struct report *report)
 	wait_begin(&parent->event, &entry);
 	do {
 		result = -ECHILD;
-		list_for_each_safe(node, &parent->children) {
+		list_for_each_safe (node, &parent->children) {
 			struct process *child = list_entry(node, struct process, sibling_link);
 
 			if (!matches(child, wanted))

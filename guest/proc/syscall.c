@@ -22,7 +22,8 @@ void syscall_dispatch(struct regs *regs)
 	account_enter();
 	current_thread()->regs = regs;
 	if (number < ARRAY_SIZE(table) && table[number])
-		regs->rax = (uint64_t)table[number](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
+		regs->rax = (uint64_t)table[number](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8,
+		                                    regs->r9);
 	else
 		regs->rax = (uint64_t)-ENOSYS;
 	exit_to_user(regs);

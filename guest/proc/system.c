@@ -22,7 +22,7 @@
 
 struct utsname {
 	char system[UTS_FIELD], node[UTS_FIELD], release[UTS_FIELD], version[UTS_FIELD], machine[UTS_FIELD],
-		domain[UTS_FIELD];
+	        domain[UTS_FIELD];
 };
 
 struct sysinfo {
@@ -38,9 +38,12 @@ struct sysinfo {
 /* The release says which Linux interface this is: glibc refuses to start below 3.2.0. */
 long sys_uname(uint64_t address)
 {
-	static const struct utsname name = {
-		.system = "Linux", .node = "portcullis", .release = "6.1.0-portcullis", .version = "#1", .machine = "x86_64",
-		.domain = "(none)"};
+	static const struct utsname name = {.system = "Linux",
+	                                    .node = "portcullis",
+	                                    .release = "6.1.0-portcullis",
+	                                    .version = "#1",
+	                                    .machine = "x86_64",
+	                                    .domain = "(none)"};
 
 	return copy_to_user(address, &name, sizeof(name));
 }
@@ -48,13 +51,13 @@ long sys_uname(uint64_t address)
 long sys_sysinfo(uint64_t address)
 {
 	struct sysinfo info = {
-		.uptime = (int64_t)(clock_monotonic_ns() / NANOSECONDS),
-		.total_ram = frame_total_count() * PAGE_SIZE,
-		.free_ram = frame_free_count() * PAGE_SIZE,
-		.memory_unit = 1,
+	        .uptime = (int64_t)(clock_monotonic_ns() / NANOSECONDS),
+	        .total_ram = frame_total_count() * PAGE_SIZE,
+	        .free_ram = frame_free_count() * PAGE_SIZE,
+	        .memory_unit = 1,
 	};
 
-	list_for_each(node, process_table())
+	list_for_each (node, process_table())
 		info.processes++;
 	return copy_to_user(address, &info, sizeof(info));
 }

@@ -11,9 +11,10 @@ struct timer {
 	void (*fire)(struct timer *timer);
 };
 
-void timers_add(struct timer *timer, uint64_t deadline, void (*fire)(struct timer *timer)); /* not armed before */
-void timers_remove(struct timer *timer);                                                    /* armed or not */
-uint64_t timers_first(void); /* deadline of the earliest timer, NO_DEADLINE when there is none */
+void timers_add(struct timer *timer, uint64_t deadline,
+                void (*fire)(struct timer *timer)); /* not armed before */
+void timers_remove(struct timer *timer);            /* armed or not */
+uint64_t timers_first(void);   /* deadline of the earliest timer, NO_DEADLINE when there is none */
 void timers_run(uint64_t now); /* fires all that are due */
 
 #endif

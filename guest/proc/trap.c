@@ -11,30 +11,30 @@
 #include "x86/fpu.h"
 #include "x86/timer.h"
 
-#define DR6_RESET       0xffff0ff0UL
+#define DR6_RESET 0xffff0ff0UL
 
 static const struct {
 	const char *name;
 	int signal, code; /* signal 0: has a handler of its own below, or cannot come from a program */
 } exceptions[32] = {
-	[VECTOR_DE] = {"divide error", SIGFPE, FPE_INTDIV},
-	[VECTOR_DB] = {"debug exception", SIGTRAP, TRAP_TRACE},
-	[VECTOR_NMI] = {"non-maskable interrupt", 0, 0},
-	[VECTOR_BP] = {"breakpoint", SIGTRAP, SI_KERNEL},
-	[VECTOR_OF] = {"overflow", SIGSEGV, SI_KERNEL},
-	[VECTOR_BR] = {"bound range exceeded", SIGSEGV, SI_KERNEL},
-	[VECTOR_UD] = {"invalid opcode", SIGILL, ILL_ILLOPN},
-	[VECTOR_NM] = {"device not available", SIGSEGV, SI_KERNEL},
-	[VECTOR_DF] = {"double fault", 0, 0},
-	[VECTOR_TS] = {"invalid TSS", SIGSEGV, SI_KERNEL},
-	[VECTOR_NP] = {"segment not present", SIGBUS, SI_KERNEL},
-	[VECTOR_SS] = {"stack fault", SIGBUS, SI_KERNEL},
-	[VECTOR_GP] = {"general protection", SIGSEGV, SI_KERNEL},
-	[VECTOR_PF] = {"page fault", 0, 0},
-	[VECTOR_MF] = {"x87 exception", SIGFPE, FPE_FLTINV},
-	[VECTOR_AC] = {"alignment check", SIGBUS, BUS_ADRALN},
-	[VECTOR_MC] = {"machine check", 0, 0},
-	[VECTOR_XM] = {"SIMD exception", SIGFPE, FPE_FLTINV},
+        [VECTOR_DE] = {"divide error", SIGFPE, FPE_INTDIV},
+        [VECTOR_DB] = {"debug exception", SIGTRAP, TRAP_TRACE},
+        [VECTOR_NMI] = {"non-maskable interrupt", 0, 0},
+        [VECTOR_BP] = {"breakpoint", SIGTRAP, SI_KERNEL},
+        [VECTOR_OF] = {"overflow", SIGSEGV, SI_KERNEL},
+        [VECTOR_BR] = {"bound range exceeded", SIGSEGV, SI_KERNEL},
+        [VECTOR_UD] = {"invalid opcode", SIGILL, ILL_ILLOPN},
+        [VECTOR_NM] = {"device not available", SIGSEGV, SI_KERNEL},
+        [VECTOR_DF] = {"double fault", 0, 0},
+        [VECTOR_TS] = {"invalid TSS", SIGSEGV, SI_KERNEL},
+        [VECTOR_NP] = {"segment not present", SIGBUS, SI_KERNEL},
+        [VECTOR_SS] = {"stack fault", SIGBUS, SI_KERNEL},
+        [VECTOR_GP] = {"general protection", SIGSEGV, SI_KERNEL},
+        [VECTOR_PF] = {"page fault", 0, 0},
+        [VECTOR_MF] = {"x87 exception", SIGFPE, FPE_FLTINV},
+        [VECTOR_AC] = {"alignment check", SIGBUS, BUS_ADRALN},
+        [VECTOR_MC] = {"machine check", 0, 0},
+        [VECTOR_XM] = {"SIMD exception", SIGFPE, FPE_FLTINV},
 };
 
 static void raise(struct regs *regs, int signal, int code, uint64_t address)
@@ -58,8 +58,8 @@ static _Noreturn void kernel_trap(const struct regs *regs)
 
 	if (regs->vector == VECTOR_NMI)
 		panic_at(regs, "stopped by a non-maskable interrupt");
-	panic_at(regs, "%s in the kernel at %lx, error %lx, address %lx", name ? name : "unexpected trap", regs->rip,
-	         regs->error, regs->vector == VECTOR_PF ? read_cr2() : 0);
+	panic_at(regs, "%s in the kernel at %lx, error %lx, address %lx", name ? name : "unexpected trap",
+	         regs->rip, regs->error, regs->vector == VECTOR_PF ? read_cr2() : 0);
 }
 
 /* A page fault of the kernel is legal at the instructions of uaccess.S only. */
@@ -186,6 +186,7 @@ void trap_dispatch(struct regs *regs)
 	}
 	account_enter();
 	current_thread()->regs = regs;
+	domain_trapped(regs);
 	if (regs->vector >= ARRAY_SIZE(exceptions))
 		interrupt(regs->vector);
 	else if (regs->vector == VECTOR_PF)
@@ -193,4 +194,5 @@ void trap_dispatch(struct regs *regs)
 	else
 		user_exception(regs);
 	exit_to_user(regs);
+	domain_resume(regs);
 }

@@ -32,7 +32,7 @@ struct cpu_time process_time(struct process *process)
 {
 	struct cpu_time sum = {process->user_ticks, process->system_ticks};
 
-	list_for_each(node, &process->threads) {
+	list_for_each (node, &process->threads) {
 		struct cpu_time time = thread_time(list_entry(node, struct thread, process_link));
 
 		sum.user += time.user;

@@ -20,7 +20,7 @@ void wait_end(struct wait_entry *entry)
 
 void wake_all(struct wait_queue *queue)
 {
-	list_for_each(node, &queue->entries)
+	list_for_each (node, &queue->entries)
 		thread_wake(list_entry(node, struct wait_entry, link)->thread);
 }
 

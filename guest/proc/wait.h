@@ -38,7 +38,8 @@ void wake_all(struct wait_queue *queue);
  */
 long thread_block(uint64_t deadline);
 
-/* As above, but only the end of the process (checked by the caller in current_process()->exiting) or a wake-up ends it. */
+/* As above, but only the end of the process (checked by the caller in current_process()->exiting) or a
+ * wake-up ends it. */
 void thread_sleep_uninterruptibly(void);
 
 /* Queues that one poll waits on. */

@@ -5,15 +5,15 @@
 #include "x86/cpu.h"
 
 /* Multiboot2 specification 2.0, 3.6. */
-#define MULTIBOOT2_MAGIC       0x36d76289
-#define MULTIBOOT2_COMMAND     1
-#define MULTIBOOT2_MODULE      3
-#define MULTIBOOT2_MEMORY_MAP  6
-#define MULTIBOOT2_AVAILABLE   1
+#define MULTIBOOT2_MAGIC      0x36d76289
+#define MULTIBOOT2_COMMAND    1
+#define MULTIBOOT2_MODULE     3
+#define MULTIBOOT2_MEMORY_MAP 6
+#define MULTIBOOT2_AVAILABLE  1
 
 /* The CMOS, as BIOSes and emulators fill it: memory above 16 MiB in units of 64 KiB, above 4 GiB likewise. */
-#define CMOS_INDEX 0x70
-#define CMOS_DATA  0x71
+#define CMOS_INDEX     0x70
+#define CMOS_DATA      0x71
 #define CMOS_ABOVE_1M  0x30 /* KiB */
 #define CMOS_ABOVE_16M 0x34
 
@@ -102,7 +102,8 @@ static const char *read_multiboot2(uint32_t information, struct boot_info *info)
 		else if (tag->type == MULTIBOOT2_MODULE)
 			read_module(info, (const void *)at);
 		else if (tag->type == MULTIBOOT2_MEMORY_MAP)
-			for (const char *entry = (const char *)map->entries; entry < at + tag->size; entry += map->entry_size) {
+			for (const char *entry = (const char *)map->entries; entry < at + tag->size;
+			     entry += map->entry_size) {
 				const __typeof__(map->entries[0]) *range = (const void *)entry;
 
 				if (range->type == MULTIBOOT2_AVAILABLE)

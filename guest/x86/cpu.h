@@ -46,89 +46,89 @@
 #define RFLAGS_AC   (1UL << 18)
 #define RFLAGS_USER 0x254dd5UL /* what a program may change: CF PF AF ZF SF TF DF OF RF AC ID */
 
-#define PTE_P      (1UL << 0)
-#define PTE_W      (1UL << 1)
-#define PTE_U      (1UL << 2)
-#define PTE_PWT    (1UL << 3)
-#define PTE_PCD    (1UL << 4)
-#define PTE_A      (1UL << 5)
-#define PTE_D      (1UL << 6)
-#define PTE_PS     (1UL << 7)
-#define PTE_G      (1UL << 8)
+#define PTE_P         (1UL << 0)
+#define PTE_W         (1UL << 1)
+#define PTE_U         (1UL << 2)
+#define PTE_PWT       (1UL << 3)
+#define PTE_PCD       (1UL << 4)
+#define PTE_A         (1UL << 5)
+#define PTE_D         (1UL << 6)
+#define PTE_PS        (1UL << 7)
+#define PTE_G         (1UL << 8)
 #define PTE_KEY_SHIFT 59
-#define PTE_NX     (1UL << 63)
-#define PTE_ADDRESS 0x000ffffffffff000UL
+#define PTE_NX        (1UL << 63)
+#define PTE_ADDRESS   0x000ffffffffff000UL
 
-#define FAULT_P  (1UL << 0) /* 0: not present, 1: a right is missing */
-#define FAULT_W  (1UL << 1)
-#define FAULT_U  (1UL << 2)
+#define FAULT_P    (1UL << 0) /* 0: not present, 1: a right is missing */
+#define FAULT_W    (1UL << 1)
+#define FAULT_U    (1UL << 2)
 #define FAULT_RSVD (1UL << 3)
-#define FAULT_I  (1UL << 4) /* instruction fetch */
-#define FAULT_PK (1UL << 5)
+#define FAULT_I    (1UL << 4) /* instruction fetch */
+#define FAULT_PK   (1UL << 5)
 
-#define MSR_APIC_BASE      0x1b
+#define MSR_APIC_BASE       0x1b
 #define MSR_FEATURE_CONTROL 0x3a
-#define MSR_TSC_DEADLINE   0x6e0
-#define MSR_EFER           0xc0000080
-#define MSR_STAR           0xc0000081
-#define MSR_LSTAR          0xc0000082
-#define MSR_SFMASK         0xc0000084
-#define MSR_FS_BASE        0xc0000100
-#define MSR_KERNEL_GS_BASE 0xc0000102
+#define MSR_TSC_DEADLINE    0x6e0
+#define MSR_EFER            0xc0000080
+#define MSR_STAR            0xc0000081
+#define MSR_LSTAR           0xc0000082
+#define MSR_SFMASK          0xc0000084
+#define MSR_FS_BASE         0xc0000100
+#define MSR_KERNEL_GS_BASE  0xc0000102
 
 #define EFER_SCE (1UL << 0)
 #define EFER_LME (1UL << 8)
 #define EFER_NXE (1UL << 11)
 
 /* Exception and interrupt vectors. */
-#define VECTOR_DE 0
-#define VECTOR_DB 1
-#define VECTOR_NMI 2
-#define VECTOR_BP 3
-#define VECTOR_OF 4
-#define VECTOR_BR 5
-#define VECTOR_UD 6
-#define VECTOR_NM 7
-#define VECTOR_DF 8
-#define VECTOR_TS 10
-#define VECTOR_NP 11
-#define VECTOR_SS 12
-#define VECTOR_GP 13
-#define VECTOR_PF 14
-#define VECTOR_MF 16
-#define VECTOR_AC 17
-#define VECTOR_MC 18
-#define VECTOR_XM 19
-#define VECTOR_VE 20
-#define VECTOR_TIMER 32
+#define VECTOR_DE       0
+#define VECTOR_DB       1
+#define VECTOR_NMI      2
+#define VECTOR_BP       3
+#define VECTOR_OF       4
+#define VECTOR_BR       5
+#define VECTOR_UD       6
+#define VECTOR_NM       7
+#define VECTOR_DF       8
+#define VECTOR_TS       10
+#define VECTOR_NP       11
+#define VECTOR_SS       12
+#define VECTOR_GP       13
+#define VECTOR_PF       14
+#define VECTOR_MF       16
+#define VECTOR_AC       17
+#define VECTOR_MC       18
+#define VECTOR_XM       19
+#define VECTOR_VE       20
+#define VECTOR_TIMER    32
 #define VECTOR_SPURIOUS 255
 
-#define DEFINE_CR(number)                                                                                   \
-	static inline uint64_t read_cr##number(void)                                                        \
-	{                                                                                                   \
-		uint64_t value;                                                                             \
-		__asm__ volatile("mov %%cr" #number ", %0" : "=r"(value));                                  \
-		return value;                                                                               \
-	}                                                                                                   \
-	static inline void write_cr##number(uint64_t value)                                                 \
-	{                                                                                                   \
-		__asm__ volatile("mov %0, %%cr" #number : : "r"(value) : "memory");                         \
+#define DEFINE_CR(number)                                                                                    \
+	static inline uint64_t read_cr##number(void)                                                         \
+	{                                                                                                    \
+		uint64_t value;                                                                              \
+		__asm__ volatile("mov %%cr" #number ", %0" : "=r"(value));                                   \
+		return value;                                                                                \
+	}                                                                                                    \
+	static inline void write_cr##number(uint64_t value)                                                  \
+	{                                                                                                    \
+		__asm__ volatile("mov %0, %%cr" #number : : "r"(value) : "memory");                          \
 	}
 DEFINE_CR(0)
 DEFINE_CR(2)
 DEFINE_CR(3)
 DEFINE_CR(4)
 
-#define DEFINE_DR(number)                                                                                   \
-	static inline uint64_t read_dr##number(void)                                                        \
-	{                                                                                                   \
-		uint64_t value;                                                                             \
-		__asm__ volatile("mov %%dr" #number ", %0" : "=r"(value));                                  \
-		return value;                                                                               \
-	}                                                                                                   \
-	static inline void write_dr##number(uint64_t value)                                                 \
-	{                                                                                                   \
-		__asm__ volatile("mov %0, %%dr" #number : : "r"(value));                                    \
+#define DEFINE_DR(number)                                                                                    \
+	static inline uint64_t read_dr##number(void)                                                         \
+	{                                                                                                    \
+		uint64_t value;                                                                              \
+		__asm__ volatile("mov %%dr" #number ", %0" : "=r"(value));                                   \
+		return value;                                                                                \
+	}                                                                                                    \
+	static inline void write_dr##number(uint64_t value)                                                  \
+	{                                                                                                    \
+		__asm__ volatile("mov %0, %%dr" #number : : "r"(value));                                     \
 	}
 DEFINE_DR(0)
 DEFINE_DR(1)
@@ -147,7 +147,10 @@ static inline uint64_t read_msr(uint32_t index)
 
 static inline void write_msr(uint32_t index, uint64_t value)
 {
-	__asm__ volatile("wrmsr" : : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+	__asm__ volatile("wrmsr"
+	                 :
+	                 : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+	                 : "memory");
 }
 
 static inline void write_xcr0(uint64_t value)
@@ -163,7 +166,9 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 {
 	struct cpuid r;
 
-	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+	__asm__ volatile("cpuid"
+	                 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+	                 : "a"(leaf), "c"(subleaf));
 	return r;
 }
 

@@ -5,7 +5,8 @@
 #define VECTOR_SYSCALL            256
 #define VECTOR_SYSCALL_OF_LIBRARY 257 /* by a library in ring 0: returned from by IRETQ */
 
-/* Segment selectors of the GDT (x86/descriptors.c). SYSRET derives the user ones from STAR: SS = +8, CS = +16. */
+/* Segment selectors of the GDT (x86/descriptors.c). SYSRET derives the user ones from STAR: SS = +8, CS =
+ * +16. */
 #define SELECTOR_KERNEL_CODE 0x08
 #define SELECTOR_KERNEL_DATA 0x10
 #define SELECTOR_SYSRET_BASE 0x1b
@@ -13,7 +14,8 @@
 #define SELECTOR_USER_CODE   0x2b
 #define SELECTOR_TSS         0x30
 
-/* In the CS word of a frame: ring 0 with the user's GS base. IRETQ takes the low 16 bits of the word alone. */
+/* In the CS word of a frame: ring 0 with the user's GS base. IRETQ takes the low 16 bits of the word alone.
+ */
 #define CS_USER_GS 0x10000
 
 #define MSR_GS_BASE 0xc0000101

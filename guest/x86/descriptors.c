@@ -7,8 +7,8 @@
 #define ENTRY_STACK_SIZE 1024 /* a trap leaves it within a few instructions */
 #define FAULT_STACK_SIZE 8192 /* double fault, NMI: the handlers run there */
 
-#define IST_ENTRY 1
-#define IST_NMI   2
+#define IST_ENTRY        1
+#define IST_NMI          2
 #define IST_DOUBLE_FAULT 3
 
 struct tss {
@@ -36,8 +36,8 @@ struct pseudo_descriptor {
 	uint64_t base;
 } __attribute__((packed));
 
-#define GATE_INTERRUPT 0x8e          /* present, DPL 0, 64-bit interrupt gate */
-#define GATE_DPL3      0x60
+#define GATE_INTERRUPT  0x8e /* present, DPL 0, 64-bit interrupt gate */
+#define GATE_DPL3       0x60
 #define GDT_KERNEL_CODE 0x00af9b000000ffff
 #define GDT_KERNEL_DATA 0x00cf93000000ffff
 #define GDT_USER_DATA   0x00cff3000000ffff
@@ -63,12 +63,12 @@ static void set_gate(unsigned vector, uint8_t ist, uint8_t type)
 	uint64_t target = (uint64_t)trap_stubs + vector * TRAP_STUB_SIZE;
 
 	idt[vector] = (struct gate_descriptor){
-		.offset_low = target & 0xffff,
-		.selector = SELECTOR_KERNEL_CODE,
-		.ist = ist,
-		.type = type,
-		.offset_middle = target >> 16 & 0xffff,
-		.offset_high = target >> 32,
+	        .offset_low = target & 0xffff,
+	        .selector = SELECTOR_KERNEL_CODE,
+	        .ist = ist,
+	        .type = type,
+	        .offset_middle = target >> 16 & 0xffff,
+	        .offset_high = target >> 32,
 	};
 }
 
@@ -76,7 +76,8 @@ static void set_tss_descriptor(uint64_t *gdt, const struct tss *tss)
 {
 	uint64_t base = (uint64_t)tss, limit = sizeof(*tss) - 1;
 
-	gdt[0] = limit | (base & 0xffffff) << 16 | 0x89UL << 40 | (base >> 24 & 0xff) << 56; /* available TSS */
+	gdt[0] = limit | (base & 0xffffff) << 16 | 0x89UL << 40 |
+	         (base >> 24 & 0xff) << 56; /* available TSS */
 	gdt[1] = base >> 32;
 }
 

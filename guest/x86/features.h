@@ -12,17 +12,17 @@ struct features {
 	bool pcid, invpcid;
 	bool pku;
 	bool vmx;
-	bool huge_pages;      /* 1 GiB pages */
+	bool huge_pages; /* 1 GiB pages */
 	bool tsc_deadline;
-	uint32_t xsave_size;  /* bytes of the XSAVE area for XCR0 = 7 */
+	uint32_t xsave_size; /* bytes of the XSAVE area for XCR0 = 7 */
 };
 
 extern struct features features;
 
 /*
- * Fills `features` and turns on what the kernel relies on: NX, SSE, XSAVE with XCR0 = x87 | SSE | AVX (PKRU stays out, so
- * that XRSTOR cannot write it), SMEP, SMAP, PKU; FSGSBASE stays off. NULL, or the name of a missing feature that the
- * kernel cannot do without.
+ * Fills `features` and turns on what the kernel relies on: NX, SSE, XSAVE with XCR0 = x87 | SSE | AVX (PKRU
+ * stays out, so that XRSTOR cannot write it), SMEP, SMAP, PKU; FSGSBASE stays off. NULL, or the name of a
+ * missing feature that the kernel cannot do without.
  */
 const char *features_init(void);
 

@@ -1,11 +1,11 @@
 /*
- * Per-CPU state. The kernel's GS base points at the CPU's own `struct cpu`; trap entry swaps it in. One CPU runs for now, but
- * nothing outside this file and x86/descriptors.c knows how many there are.
+ * Per-CPU state. The kernel's GS base points at the CPU's own `struct cpu`; trap entry swaps it in. One CPU
+ * runs for now, but nothing outside this file and x86/descriptors.c knows how many there are.
  */
 #ifndef GUEST_X86_PERCPU_H
 #define GUEST_X86_PERCPU_H
 
-#define CPU_KERNEL_STACK 8  /* offsets for assembly, checked in percpu.c */
+#define CPU_KERNEL_STACK 8 /* offsets for assembly, checked in percpu.c */
 #define CPU_USER_STACK   16
 #define CPU_GATE_TABLE   24
 #define CPU_GATE_CURRENT 32
@@ -21,23 +21,25 @@ struct thread;
 struct space;
 
 struct cpu {
-	struct thread *thread;    /* that runs now */
-	uint64_t kernel_stack;    /* top of its kernel stack: where system calls start */
-	uint64_t user_stack;      /* scratch of the system-call entry */
+	struct thread *thread; /* that runs now */
+	uint64_t kernel_stack; /* top of its kernel stack: where system calls start */
+	uint64_t user_stack;   /* scratch of the system-call entry */
 	struct gate_state {
-		struct gate *table;    /* of the current space, by domain slot; all zero where there are no domains */
-		struct gate *current;  /* of the domain that the thread is inside; that of the application when it is in none */
-		uint64_t frames;       /* address of the innermost gate frame */
+		struct gate *
+		        table; /* of the current space, by domain slot; all zero where there are no domains */
+		struct gate *current; /* of the domain that the thread is inside; that of the application when
+		                         it is in none */
+		uint64_t frames;      /* address of the innermost gate frame */
 		uint64_t frames_limit; /* below it there is no room for another */
 		uint64_t stack_offset; /* from stack number 0 in a domain to this thread's */
-	} gate;                   /* of the current thread: see domain/gate.h */
-	uint64_t last_tsc;        /* when time was last accounted */
-	struct space *space;      /* in CR3; NULL: the kernel's own */
-	struct thread *idle;      /* runs when nothing else can */
-	struct thread *retired;   /* left for ever; freed by the thread that runs next */
-	uint64_t quantum_end;     /* TSC when others may have the CPU */
-	uint64_t armed;           /* TSC of the next timer interrupt, 0: none */
-	bool reschedule;          /* before the next return to user mode */
+	} gate;                        /* of the current thread: see domain/gate.h */
+	uint64_t last_tsc;             /* when time was last accounted */
+	struct space *space;           /* in CR3; NULL: the kernel's own */
+	struct thread *idle;           /* runs when nothing else can */
+	struct thread *retired;        /* left for ever; freed by the thread that runs next */
+	uint64_t quantum_end;          /* TSC when others may have the CPU */
+	uint64_t armed;                /* TSC of the next timer interrupt, 0: none */
+	bool reschedule;               /* before the next return to user mode */
 	uint32_t number;
 };
 

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#define CHECK(field, offset)                                                                                \
+#define CHECK(field, offset)                                                                                 \
 	_Static_assert(offsetof(struct regs, field) == (offset), "offset of " #field " used by entry.S")
 
 CHECK(r15, REGS_R15);

@@ -9,8 +9,8 @@
 struct regs {
 	uint64_t r15, r14, r13, r12, rbp, rbx;
 	uint64_t r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
-	uint64_t vector;  /* of a trap; VECTOR_SYSCALL for a system call */
-	uint64_t error;   /* error code of a trap (0 where it has none); a system call's original RAX */
+	uint64_t vector; /* of a trap; VECTOR_SYSCALL for a system call */
+	uint64_t error;  /* error code of a trap (0 where it has none); a system call's original RAX */
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 

@@ -5,13 +5,14 @@
 #include <stdint.h>
 
 /*
- * Masks the legacy interrupt controllers, enables the local APIC (its registers are mapped at DEVICE_BASE) and measures its timer
- * against the TSC. `hz` is the TSC frequency if it is known; 0: CPUID leaf 15H, else the interval timer (PIT, 1,193,182 Hz).
- * Returns the TSC frequency.
+ * Masks the legacy interrupt controllers, enables the local APIC (its registers are mapped at DEVICE_BASE)
+ * and measures its timer against the TSC. `hz` is the TSC frequency if it is known; 0: CPUID leaf 15H, else
+ * the interval timer (PIT, 1,193,182 Hz). Returns the TSC frequency.
  */
 uint64_t timer_init(uint64_t hz);
 
-/* An interrupt (VECTOR_TIMER) when the TSC reaches `deadline`, at the latest in about a second; replaces the one before. */
+/* An interrupt (VECTOR_TIMER) when the TSC reaches `deadline`, at the latest in about a second; replaces the
+ * one before. */
 void timer_arm(uint64_t deadline);
 void timer_acknowledge(void);
 

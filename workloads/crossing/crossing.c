@@ -1,0 +1,220 @@
+/*
+ * Workload `crossing`: ticks of one entrance, by number of arguments, bytes copied in and out, and
+ * alternating domains; with a direct call and a null system call as references. On an emulator that counts, a
+ * tick is an instruction: the value is then the number of instructions from the CALL to the instruction after
+ * it, both counted like the CALL and RET of the direct call.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "empty.h"
+#include "portcullis/portcullis.h"
+#include "twin.h"
+
+#define SAMPLES_MAX 10000
+
+static int records;
+static long samples = 200;
+static uint32_t ticks[SAMPLES_MAX];
+static char buffer[EMPTY_COPY_MAX];
+
+/*
+ * Ticks between two readings of the TSC around one CALL. Reading costs the same with and without the CALL, so
+ * that the difference is the call's own. The arguments are in their registers before the first reading.
+ */
+static uint32_t time_call(void (*function)(void), const long arguments[6])
+{
+	register long r8 __asm__("r8") = arguments[4];
+	register long r9 __asm__("r9") = arguments[5];
+	long rdi = arguments[0], rsi = arguments[1];
+	uint32_t start, end;
+
+	__asm__ volatile("rdtsc\n\t"
+	                 "mov %%eax, %%r12d\n\t"
+	                 "mov %[third], %%rdx\n\t"
+	                 "mov %[fourth], %%rcx\n\t"
+	                 "call *%[function]\n\t"
+	                 "rdtsc\n\t"
+	                 "mov %%eax, %%r13d\n\t"
+	                 "mov %%r12d, %[start]\n\t"
+	                 "mov %%r13d, %[end]"
+	                 : [start] "=m"(start), [end] "=m"(end), "+D"(rdi), "+S"(rsi), "+r"(r8), "+r"(r9)
+	                 : [function] "b"(function), [third] "m"(arguments[2]), [fourth] "m"(arguments[3])
+	                 : "rax", "rcx", "rdx", "r10", "r11", "r12", "r13", "memory", "cc");
+	return end - start;
+}
+
+static uint32_t time_nothing(const long arguments[6])
+{
+	uint32_t start, end;
+
+	__asm__ volatile("rdtsc\n\t"
+	                 "mov %%eax, %%r12d\n\t"
+	                 "mov %[third], %%rdx\n\t"
+	                 "mov %[fourth], %%rcx\n\t"
+	                 "rdtsc\n\t"
+	                 "mov %%eax, %%r13d\n\t"
+	                 "mov %%r12d, %[start]\n\t"
+	                 "mov %%r13d, %[end]"
+	                 : [start] "=m"(start), [end] "=m"(end)
+	                 : [third] "m"(arguments[2]), [fourth] "m"(arguments[3])
+	                 : "rax", "rcx", "rdx", "r12", "r13", "memory");
+	return end - start;
+}
+
+static __attribute__((naked, noinline)) void direct_call(void)
+{
+	__asm__("ret");
+}
+
+static __attribute__((naked, noinline)) void null_system_call(void)
+{
+	__asm__("mov %0, %%eax\n\tsyscall\n\tret" : : "i"(SYS_getppid));
+}
+
+static int ascending(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static uint32_t overhead(void)
+{
+	static const long arguments[6];
+	uint32_t least = UINT32_MAX;
+
+	for (long i = 0; i < samples; i++) {
+		uint32_t t = time_nothing(arguments);
+
+		if (t < least)
+			least = t;
+	}
+	return least;
+}
+
+static void emit(const char *name, const char *unit_of_argument, long argument)
+{
+	char line[512];
+	int length;
+
+	qsort(ticks, (size_t)samples, sizeof(ticks[0]), ascending);
+	length = snprintf(line, sizeof(line),
+	                  "{\"schema\":1,\"experiment\":\"crossing\",\"workload\":\"crossing\",\"args\":{"
+	                  "\"case\":\"%s\",\"%s\":%ld},"
+	                  "\"backend\":\"%s\",\"metric\":\"entrance\",\"unit\":\"ticks\",\"value\":%u,\"n\":%"
+	                  "ld,\"min\":%u,\"max\":%u,"
+	                  "\"subtracted\":\"two readings of the TSC\"}\n",
+	                  name, unit_of_argument, argument, portcullis_backend(), ticks[samples / 2], samples,
+	                  ticks[0], ticks[samples - 1]);
+	if (write(records, line, (size_t)length) != length) {
+		fprintf(stderr, "crossing: cannot write a record: %s\n", strerror(errno));
+		exit(1);
+	}
+	printf("%-14s %6ld  %6u\n", name, argument, ticks[samples / 2]);
+}
+
+/* A case with one function, or with two that take turns. */
+static void measure(const char *name, const char *unit, long argument, void (*function)(void),
+                    void (*other)(void), const long arguments[6])
+{
+	uint32_t reading = overhead();
+
+	for (long i = 0; i < samples; i++) {
+		if (other)
+			time_call(other, arguments); /* the switch from the other domain is in the next one */
+		ticks[i] = time_call(function, arguments) - reading;
+	}
+	emit(name, unit, argument);
+}
+
+static void measure_arguments(void)
+{
+	static const long arguments[6] = {1, 2, 3, 4, 5, 6};
+	void (*const functions[])(void) = {
+	        empty_0,
+	        (void (*)(void))empty_1,
+	        (void (*)(void))empty_2,
+	        (void (*)(void))empty_3,
+	        (void (*)(void))empty_4,
+	        (void (*)(void))empty_5,
+	        (void (*)(void))empty_6,
+	};
+
+	for (unsigned i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		measure("arguments", "count", i, functions[i], NULL, arguments);
+}
+
+static void measure_copies(void)
+{
+	for (long size = 64; size <= EMPTY_COPY_MAX; size *= 4) {
+		const long arguments[6] = {(long)buffer, size};
+
+		measure("copy_in", "bytes", size, (void (*)(void))empty_copy_in, NULL, arguments);
+		measure("copy_out", "bytes", size, (void (*)(void))empty_copy_out, NULL, arguments);
+	}
+}
+
+static void attach(const char *name)
+{
+	if (portcullis_attach(name, PORTCULLIS_PRIVATE)) {
+		fprintf(stderr, "crossing: %s\n", portcullis_error());
+		exit(1);
+	}
+}
+
+static _Noreturn void usage(int status)
+{
+	fprintf(status ? stderr : stdout,
+	        "usage: crossing [--samples N]\n\n"
+	        "Measures entrances to protected libraries that do nothing; writes records to /dev/records.\n"
+	        "  --samples N   calls measured in each case, 1 to %d (default 200)\n",
+	        SAMPLES_MAX);
+	exit(status);
+}
+
+static void parse(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		char *end;
+
+		if (!strcmp(argv[i], "--help"))
+			usage(0);
+		if (strcmp(argv[i], "--samples") || i + 1 == argc)
+			usage(2);
+		samples = strtol(argv[++i], &end, 10);
+		if (*end || samples < 1 || samples > SAMPLES_MAX) {
+			fprintf(stderr, "crossing: --samples %s: not a number from 1 to %d\n", argv[i],
+			        SAMPLES_MAX);
+			exit(2);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const long arguments[6];
+
+	parse(argc, argv);
+	records = open("/dev/records", O_WRONLY);
+	if (records < 0) {
+		fprintf(stderr, "crossing: cannot open /dev/records: %s\n", strerror(errno));
+		return 1;
+	}
+	attach("empty");
+	attach("twin");
+	memset(buffer, 1, sizeof(buffer));
+	measure("direct", "count", 0, direct_call, NULL, arguments);
+	measure("system_call", "count", 0, null_system_call, NULL, arguments);
+	measure("empty", "count", 0, empty_0, NULL, arguments);
+	measure("alternating", "count", 0, empty_0, twin_0, arguments);
+	measure_arguments();
+	measure_copies();
+	return 0;
+}

@@ -1,0 +1,5 @@
+#include "twin.h"
+
+void twin_0(void)
+{
+}
