@@ -367,6 +367,7 @@ ENGINE(bochs) = {
         .name = "bochs",
         .summary = "Bochs, CPU model " CPU_MODEL ": every backend, works on any machine, counts instructions",
         .rank = 1,
+        .memory_max = 2048,
         .tsc_hz = TICKS_A_SECOND,
         .tick_unit = "instructions",
         .tick_kind = "counted",

@@ -56,6 +56,7 @@ struct engine {
 	const char *name;
 	const char *summary;   /* for --help */
 	int rank;              /* `auto` takes the available engine with the lowest */
+	unsigned memory_max;   /* MiB of RAM that it can give a guest */
 	uint64_t tsc_hz;       /* of the guest's TSC, 0: the guest must measure it */
 	const char *tick_unit; /* what one TSC count is: the unit of records whose unit is "ticks" */
 	const char *tick_kind; /* their kind: "counted", ... */

@@ -6,6 +6,7 @@
 #include "guest/fs/json.h"
 #include "host/buffer.h"
 #include "host/engine.h"
+#include "host/image.h"
 #include "host/json.h"
 #include "host/process.h"
 
@@ -288,6 +289,7 @@ ENGINE(qemu) = {
         .name = "qemu",
         .summary = "QEMU, translated, CPU model max: PKU but no VMX, fast, does not count instructions",
         .rank = 2,
+        .memory_max = MEMORY_MAX,
         .tick_unit = "tsc",
         .tick_kind = "uncalibrated",
         .probe = probe,

@@ -191,6 +191,11 @@ static int run(int argc, char **argv)
 	engine = choose_engine(&status);
 	if (!engine)
 		return status;
+	if (request.memory > engine->memory_max) {
+		report_error("--memory %lu: engine %s gives a guest at most %u MiB", request.memory,
+		             engine->name, engine->memory_max);
+		return STATUS_USAGE;
+	}
 	image = prepare(engine, reason, sizeof(reason));
 	if (image < 0) {
 		report_error("%s", reason);

@@ -11,6 +11,7 @@
 
 #define TAIL_KEPT  16384 /* bytes of the console for a failure's report */
 #define TAIL_LINES 20
+#define TAIL_WIDTH 200
 
 /* ---- the console ------------------------------------------------------------------------------------------
  */
@@ -50,7 +51,7 @@ static void show_tail(const struct session *session)
 
 		if (length > (size_t)(end - start))
 			length = (size_t)(end - start);
-		report_line("  | %.*s", (int)length, start);
+		report_line("  | %.*s", (int)(length < TAIL_WIDTH ? length : TAIL_WIDTH), start);
 		start += length + 1;
 	}
 }
