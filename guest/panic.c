@@ -12,7 +12,6 @@
 static _Noreturn void stop(void)
 {
 	interrupts_off();
-	__asm__ volatile("xchg %bx, %bx"); /* Bochs: enters its debugger, which quits */
 	outl(PORT_DEBUG_EXIT, DEBUG_EXIT_VALUE);
 	for (const char *word = "Shutdown"; *word; word++)
 		outb(PORT_BOCHS_SHUTDOWN, (uint8_t)*word);
