@@ -22,8 +22,7 @@
 #define DIAGNOSIS_MAX  65536
 
 /* What the debugger prints when the guest stops, before the mark. */
-static const char *const stop_texts[] = {"(0) Caught time breakpoint", "(0) Magic breakpoint", "(0).[",
-                                         "Next at t="};
+static const char *const stop_texts[] = {"(0) Caught time breakpoint", "(0).[", "Next at t="};
 
 #define STOP_TEXT_COUNT (sizeof(stop_texts) / sizeof(stop_texts[0]))
 
@@ -72,12 +71,14 @@ static void write_settings(struct buffer *text, const struct engine_config *conf
 	buffer_printf(text, "megs: %u\n", config->memory);
 	buffer_printf(text, "cpu: model=" CPU_MODEL ", count=1, ips=%d, reset_on_triple_fault=0\n",
 	              TICKS_A_SECOND);
-	/* A panic of the CPU is a triple fault: it enters the debugger. */
+	/*
+	 * A panic of the CPU is a triple fault: it enters the debugger. Without magic_break: programs could
+	 * end the machine. The kernel uses the shutdown port, which is a panic of another device.
+	 */
 	buffer_printf(
 	        text,
 	        "clock: sync=none\n"
 	        "port_e9_hack: enabled=1\n"
-	        "magic_break: enabled=1\n"
 	        "sound: waveoutdrv=dummy, waveout=none, waveindrv=dummy, wavein=none, midioutdrv=dummy, "
 	        "midiout=none\n"
 	        "log: -\n"
@@ -329,16 +330,21 @@ static void copy_registers(const char *text, struct diagnosis *diagnosis)
 	snprintf(diagnosis->registers, sizeof(diagnosis->registers), "%.*s", (int)(end - start), start);
 }
 
-/* What Bochs gave as the reason to stop: "00000000000p[MEM0  ] >>PANIC<< ROM: couldn't open ..." */
-static void copy_panic(const char *errors, struct diagnosis *diagnosis)
+/*
+ * What Bochs complained about: "00000000000p[MEM0  ] >>PANIC<< ROM: couldn't open ...", or else the last line
+ * that is no progress report of its own.
+ */
+static void copy_complaint(const char *errors, struct diagnosis *diagnosis)
 {
 	static const char label[] = ">>PANIC<< ";
-	const char *at = strstr(errors, label);
+	const char *panic = strstr(errors, label), *last = "";
 
-	if (at) {
-		at += strlen(label);
-		snprintf(diagnosis->reason, sizeof(diagnosis->reason), "%.*s", (int)strcspn(at, "\n"), at);
-	}
+	for (const char *line = errors; *line; line += strcspn(line, "\n") + (strchr(line, '\n') != NULL))
+		if (*line != '\n' && strncmp(line, "0000", 4) && strncmp(line, "Bochs connected", 15))
+			last = line;
+	if (panic)
+		last = panic + strlen(label);
+	snprintf(diagnosis->reason, sizeof(diagnosis->reason), "%.*s", (int)strcspn(last, "\n"), last);
 }
 
 static void diagnose(struct guest *guest, const char *errors, struct diagnosis *diagnosis)
@@ -347,7 +353,7 @@ static void diagnose(struct guest *guest, const char *errors, struct diagnosis *
 	const char *text = bochs->diagnosis.data ? bochs->diagnosis.data : "", *at;
 	uint64_t rip;
 
-	copy_panic(errors, diagnosis);
+	copy_complaint(errors, diagnosis);
 	if (strstr(diagnosis->reason, "exception with no resolution"))
 		diagnosis->ending = ENDING_TRIPLE_FAULT;
 	else if (strstr(text, "Caught time breakpoint"))

@@ -270,8 +270,7 @@ static void interrupt(struct guest *guest)
 static void diagnose(struct guest *guest, const char *errors, struct diagnosis *diagnosis)
 {
 	struct qemu *qemu = guest->state;
-	static const char label[] = PROGRAM ": ";
-	const char *complaint = strstr(errors, label);
+	const char *complaint = strstr(errors, PROGRAM ": ");
 
 	if (qemu->triple_fault)
 		diagnosis->ending = ENDING_TRIPLE_FAULT;
@@ -280,9 +279,10 @@ static void diagnose(struct guest *guest, const char *errors, struct diagnosis *
 	diagnosis->depth = qemu->depth;
 	memcpy(diagnosis->trace, qemu->trace, sizeof(qemu->trace));
 	memcpy(diagnosis->registers, qemu->registers, sizeof(qemu->registers));
-	if (complaint)
-		snprintf(diagnosis->reason, sizeof(diagnosis->reason), "%.*s", (int)strcspn(complaint, "\n"),
-		         complaint);
+	if (!complaint)
+		complaint = errors;
+	snprintf(diagnosis->reason, sizeof(diagnosis->reason), "%.*s", (int)strcspn(complaint, "\n"),
+	         complaint);
 }
 
 ENGINE(qemu) = {

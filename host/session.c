@@ -291,16 +291,20 @@ static enum status judge(const struct session *session, const struct outcome *ou
 enum status session_verdict(struct session *session, const struct outcome *outcome)
 {
 	enum status status;
+	bool incomplete;
 
 	report_progress_end();
 	status = judge(session, outcome);
 	if (*session->failure)
 		report_error("%s", session->failure);
-	if ((outcome->lost || outcome->damaged) && status < STATUS_INTERRUPTED)
+	/* A guest that was stopped here at once may have been in the middle of a line. */
+	incomplete = (outcome->lost || outcome->damaged) && outcome->cause != CAUSE_SIGNAL &&
+	             outcome->cause != CAUSE_REFUSED;
+	if (incomplete)
 		report_error(
 		        "of the guest's lines %lu were lost and %lu damaged: the results are not complete",
 		        outcome->lost, outcome->damaged);
-	if (status <= STATUS_RUN_FAILED && (*session->failure || outcome->lost || outcome->damaged))
+	if (status <= STATUS_RUN_FAILED && (*session->failure || incomplete))
 		status = STATUS_DATA_LOST;
 	return status;
 }

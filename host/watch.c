@@ -76,7 +76,7 @@ static void take_console(void *context, const char *text, size_t size)
 		size = engine->filter_console(&watch->guest, text, size, own);
 		text = own;
 	}
-	if (size && watch->in_guest && !watch->ended)
+	if (size && watch->in_guest && !watch->ended && !watch->explained)
 		watch->events->console(watch->events->context, text, size);
 }
 
