@@ -36,3 +36,5 @@ $(UNIT)/parser/%.c.o: guest/%.c
 $(UNIT_PARSERS:%=$(UNIT)/test_%): $(UNIT)/test_%: $(UNIT)/parser/tests/unit/test_%.c.o $(UNIT)/parser/fs/%.c.o \
 		$(UNIT)/kernel.a
 	$(CC) -fsanitize=address,undefined -o $@ $^
+
+TESTS += $(UNIT_TESTS)
