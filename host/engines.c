@@ -12,7 +12,8 @@ const struct engine *engine_at(unsigned index)
 		unsigned before = 0;
 
 		for (const struct engine *const *other = __start_engines; other < __stop_engines; other++)
-			before += (*other)->rank < (*entry)->rank;
+			before += (*other)->rank < (*entry)->rank ||
+			          ((*other)->rank == (*entry)->rank && other < entry);
 		if (before == index)
 			return *entry;
 	}

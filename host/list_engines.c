@@ -113,13 +113,16 @@ static int run(int argc, char **argv)
 	}
 	for (unsigned i = 0; (engine = engine_at(i)); i++) {
 		struct buffer boot = {0};
-		struct outcome outcome;
+		struct outcome outcome = {0};
 		char reason[REASON_MAX] = "";
 		double start = now();
 		bool works = try_engine(engine, &boot, &outcome, reason, sizeof(reason));
 
-		if (*reason == '\0' && !works)
-			snprintf(reason, sizeof(reason), "interrupted");
+		if (!works && !*reason && outcome.cause == CAUSE_SIGNAL) {
+			report_error("interrupted by signal %d (%s)", outcome.signal,
+			             strsignal(outcome.signal));
+			return STATUS_INTERRUPTED + outcome.signal;
+		}
 		printf("%-8s %s: ", engine->name, works ? "works" : "does not work");
 		if (works) {
 			print_features(boot.data ? boot.data : "{}");

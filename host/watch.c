@@ -16,12 +16,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define READ_SIZE      16384
-#define ERRORS_KEPT    8192
-#define TICK           250  /* milliseconds between calls of idle() */
-#define END_GRACE      3000 /* ... for an emulator to end after the guest's last line */
-#define DIAGNOSE_GRACE 5000 /* ... to print a diagnosis and end, after interrupt() */
-#define PIPE_GRACE     500  /* ... for the rest of the output when the child is gone */
+#define READ_SIZE 16384
+/*
+ * An emulator may write each byte of the guest by itself. After a short read, waiting a little (microseconds)
+ * lets a batch come together in the pipe, instead of two system calls for each byte.
+ */
+#define SMALL_READ      64
+#define SMALL_READ_WAIT 1000
+#define ERRORS_KEPT     8192
+#define TICK            250  /* milliseconds between calls of idle() */
+#define END_GRACE       3000 /* ... for an emulator to end after the guest's last line */
+#define DIAGNOSE_GRACE  5000 /* ... to print a diagnosis and end, after interrupt() */
+#define PIPE_GRACE      500  /* ... for the rest of the output when the child is gone */
 
 struct watch {
 	struct guest guest;
@@ -124,13 +130,20 @@ static void close_stream(int *fd)
 	*fd = -1;
 }
 
+static void take_output(struct watch *watch, const char *bytes, size_t size)
+{
+	link_feed(&watch->link, bytes, size);
+	if (size < SMALL_READ)
+		usleep(SMALL_READ_WAIT);
+}
+
 static void read_output(struct watch *watch)
 {
 	char bytes[READ_SIZE];
 	ssize_t size = read(watch->guest.output, bytes, sizeof(bytes));
 
 	if (size > 0)
-		link_feed(&watch->link, bytes, (size_t)size);
+		take_output(watch, bytes, (size_t)size);
 	else if (size == 0 || errno != EINTR)
 		close_stream(&watch->guest.output);
 }
