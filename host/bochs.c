@@ -55,8 +55,7 @@ static bool probe(char *reason, size_t size)
 	return false;
 }
 
-/* ---- start ------------------------------------------------------------------------------------------------
- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static void write_settings(struct buffer *text, const struct engine_config *config)
 {
@@ -153,8 +152,7 @@ static int start(const struct engine_config *config, struct guest *guest, char *
 	return -1;
 }
 
-/* ---- the console ------------------------------------------------------------------------------------------
- */
+/* ---- the console ----------------------------------------------------------------------------- */
 
 enum match { MATCH_NONE, MATCH_PART, MATCH_WHOLE };
 
@@ -277,8 +275,7 @@ static size_t filter_console(struct guest *guest, const char *text, size_t size,
 	return given;
 }
 
-/* ---- the end ----------------------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void interrupt(struct guest *guest)
 {

@@ -27,3 +27,5 @@ $(BUILD)/host/include/host/commit.h: host-commit
 	if cmp -s $@ $@.new; then rm $@.new; else mv $@.new $@; fi
 
 ALL += $(BUILD)/portcullis
+
+-include host/tests/build.mk

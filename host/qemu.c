@@ -42,8 +42,7 @@ static bool probe(char *reason, size_t size)
 	return false;
 }
 
-/* ---- start ------------------------------------------------------------------------------------------------
- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static int start_process(const struct engine_config *config, struct guest *guest, int monitor, char *reason,
                          size_t size)
@@ -108,8 +107,7 @@ static int start(const struct engine_config *config, struct guest *guest, char *
 	return result;
 }
 
-/* ---- the monitor ------------------------------------------------------------------------------------------
- */
+/* ---- the monitor ----------------------------------------------------------------------------- */
 
 /* Reads what is there; false at the end of the stream. */
 static bool read_monitor(struct guest *guest)
@@ -205,8 +203,7 @@ static bool ask(struct guest *guest, const char *question, char *answer, size_t 
 	return read_answer(guest, answer, size);
 }
 
-/* ---- the end ----------------------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static bool read_register(const char *text, const char *name, uint64_t *value)
 {

@@ -13,8 +13,7 @@
 #define TAIL_LINES 20
 #define TAIL_WIDTH 200
 
-/* ---- the console ------------------------------------------------------------------------------------------
- */
+/* ---- the console ----------------------------------------------------------------------------- */
 
 static void take_console(void *context, const char *text, size_t size)
 {
@@ -56,8 +55,7 @@ static void show_tail(const struct session *session)
 	}
 }
 
-/* ---- the guest's lines ------------------------------------------------------------------------------------
- */
+/* ---- the guest's lines ----------------------------------------------------------------------- */
 
 static bool take_record(struct session *session, const char *payload, size_t size)
 {
@@ -199,8 +197,7 @@ void session_events(struct session *session, struct watch_events *events)
 	        .console = take_console, .line = take_line, .idle = show_progress, .context = session};
 }
 
-/* ---- the verdict ------------------------------------------------------------------------------------------
- */
+/* ---- the verdict ----------------------------------------------------------------------------- */
 
 static void show_trace(const struct session *session, const struct diagnosis *diagnosis)
 {

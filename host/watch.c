@@ -69,8 +69,7 @@ static void limit_time(struct watch *watch, uint64_t from_now)
 		watch->deadline = deadline;
 }
 
-/* ---- the guest's stream -----------------------------------------------------------------------------------
- */
+/* ---- the guest's stream ---------------------------------------------------------------------- */
 
 static void take_console(void *context, const char *text, size_t size)
 {
@@ -161,8 +160,7 @@ static void read_errors(struct watch *watch)
 	}
 }
 
-/* ---- stopping ---------------------------------------------------------------------------------------------
- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 /* Once: asks the engine what the guest is doing, for which it has a few seconds. */
 static void stop_for(struct watch *watch, enum cause cause)
@@ -197,8 +195,7 @@ static void take_signal(struct watch *watch, int signals)
 	}
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------------------
- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 /* Over when both streams have ended, or when nothing more is wanted. */
 static bool is_over(const struct watch *watch)
@@ -247,8 +244,7 @@ static void loop(struct watch *watch, int signals)
 	}
 }
 
-/* ---- the end ----------------------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void explain_vanished(struct watch *watch)
 {
@@ -297,6 +293,19 @@ static void finish(struct watch *watch)
 	buffer_free(&watch->errors);
 }
 
+/* Signals that end the launcher, and the child's end. Under nohup a hangup stays ignored. */
+static void choose_signals(sigset_t *watched)
+{
+	struct sigaction hangup;
+
+	sigemptyset(watched);
+	sigaddset(watched, SIGCHLD);
+	sigaddset(watched, SIGINT);
+	sigaddset(watched, SIGTERM);
+	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+		sigaddset(watched, SIGHUP);
+}
+
 int watch_guest(const struct engine *engine, const struct engine_config *config, unsigned timeout,
                 const struct watch_events *events, struct outcome *outcome, char *reason, size_t size)
 {
@@ -311,9 +320,7 @@ int watch_guest(const struct engine *engine, const struct engine_config *config,
 	watch.events = events;
 	watch.outcome = outcome;
 	link_init(&watch.link, &handler);
-	sigemptyset(&watched);
-	for (const int *number = (const int[]){SIGINT, SIGTERM, SIGHUP, SIGCHLD, 0}; *number; number++)
-		sigaddset(&watched, *number);
+	choose_signals(&watched);
 	sigprocmask(SIG_BLOCK, &watched, &before);
 	signals = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0) {
