@@ -6,6 +6,7 @@
  */
 #include "gate.h"
 #include "domain/gate.h"
+#include "domain/gate_stack.h"
 #include "kernel/gate_values.h"
 #include "mm/layout.h"
 #include "x86/cpu_asm.h"
@@ -38,10 +39,6 @@ kernel_gate_end:
 	push	%rcx                            # RIP
 	push	%r11                            # RFLAGS
 	pushq	%gs:CPU_USER_STACK
-	mov	%gs:CPU_GATE_CURRENT, %rcx
-	push	%rcx
-	cmpq	$0, GATE_DOMAIN(%rcx)
-	jne	refuse_pushed                   # by a library
 	mov	%eax, %ecx
 	shr	$GATE_SLOT_SHIFT, %ecx
 	and	$GATE_SLOT_MASK, %ecx
@@ -50,11 +47,17 @@ kernel_gate_end:
 	movzwl	%ax, %eax
 	cmp	GATE_COUNT(%rcx), %rax
 	jae	refuse_pushed
-	mov	%rsp, %gs:CPU_GATE_FRAMES
+	mov	%gs:CPU_GATE_CURRENT, %r11
+	push	%r11
+	cmpq	$0, GATE_DOMAIN(%r11)
+	jne	2f
+	pushq	$0                              # called by the application
+1:	mov	%rsp, %gs:CPU_GATE_FRAMES
 	mov	%rcx, %gs:CPU_GATE_CURRENT
 	mov	GATE_FUNCTIONS(%rcx), %r11
-	mov	GATE_STACKS(%rcx), %rsp
+	mov	GATE_STACK(%rcx), %rsp
 	add	%gs:CPU_GATE_STACK, %rsp
+	mov	(%rsp), %rsp                    # top of the protected stack
 	stac                                    # the library may read the application's memory
 	swapgs                                  # and runs with the user's GS base: from here on a page fault is the library's
 	.if	\scrub
@@ -79,6 +82,9 @@ kernel_gate_end:
 	scrub_vector
 	.endif
 	mov	%gs:CPU_GATE_FRAMES, %rsp
+	pop	%rdx
+	test	%rdx, %rdx
+	jnz	return_to_library
 	popq	%gs:CPU_GATE_CURRENT
 	pop	%rdx                            # RSP of the application
 	pop	%r11
@@ -87,6 +93,9 @@ kernel_gate_end:
 	mov	%rdx, %rsp
 	swapgs
 	sysretq
+
+2:	lower_stack_top                         # called by a library
+	jmp	1b
 .endm
 
 	entry	kernel_gate_plain, 0
@@ -113,15 +122,31 @@ system_call:
 	pushq	$VECTOR_SYSCALL_OF_LIBRARY
 	jmp	syscall_entry_pushed
 
+/* RDX: what the top of the caller's stack was. The way back to ring 0. */
+return_to_library:
+	pop	%rcx
+	mov	%rcx, %gs:CPU_GATE_CURRENT
+	raise_stack_top %rcx, %rdx
+	pop	%rdx                            # RSP of the library
+	pop	%r11
+	pop	%rcx
+	mov	%rsp, %gs:CPU_GATE_FRAMES
+	mov	%rdx, %rsp
+	swapgs
+	push	%r11
+	popfq
+	jmp	*%rcx
+
 /* A number that names no entry point is a system call that does not exist. */
 refuse_pushed:
-	add	$8, %rsp
+	mov	16(%rsp), %rcx
+	mov	8(%rsp), %r11
 	pop	%rsp
-	jmp	2f
+	jmp	1f
 refuse:
 	mov	%gs:CPU_USER_STACK, %rsp
-2:	mov	$-1, %eax
-	jmp	syscall_entry_swapped
+1:	mov	$-1, %eax
+	jmp	system_call
 
 	.section .rodata
 	.balign	8

@@ -35,12 +35,24 @@ static long build_gate(struct domain *domain)
 {
 	char code[GATE_COPY_MAX];
 	size_t size = (size_t)(kernel_gate_end - kernel_gate);
+	unsigned count = domain->descriptor.entry_count;
+	long error;
 
 	kassert(size <= sizeof(code));
 	memcpy(code, kernel_gate, size);
 	gate_patch(code, size, PLACEHOLDER_NUMBER, GATE_CALL | domain->slot << GATE_SLOT_SHIFT);
 	domain->exit_address = domain->base + (uint64_t)(kernel_gate_exit - kernel_gate);
-	return domain_write_gate(domain, code, code + size);
+	error = domain_write_gate(domain, DOMAIN_GATE_OPEN, PTE_U, code, code + size, count);
+	if (!error)
+		error = domain_write_gate(domain, DOMAIN_GATE_NESTED, domain->page_bits, code, code + size, count);
+	return error;
+}
+
+/* Ring 0 may not execute the application's pages: libraries use a second copy of the gate. */
+static uint64_t nested_entry(const struct domain *from, const struct domain *to, unsigned index)
+{
+	(void)from;
+	return gate_thunk(to, index) + DOMAIN_GATE_NESTED;
 }
 
 static long link(struct domain *domain, struct space *space)
@@ -56,18 +68,12 @@ static void unlink(struct domain *domain, struct space *space)
 	domain_unlink_subtree(domain, space);
 }
 
-static void raise(struct domain *domain, struct regs *regs)
+static uint64_t raise(struct domain *domain, struct regs *regs)
 {
-	gate_raise(domain);
 	regs->cs = SELECTOR_KERNEL_CODE | CS_USER_GS;
 	regs->ss = SELECTOR_KERNEL_DATA;
 	regs->rflags |= RFLAGS_AC;
-}
-
-static void drop(struct domain *domain)
-{
-	(void)domain;
-	gate_drop();
+	return gate_raise(domain);
 }
 
 static void switch_in(struct thread *next)
@@ -81,11 +87,13 @@ static const struct backend kernel = {
         .create = create,
         .build_gate = build_gate,
         .entry = gate_thunk,
+        .nested_entry = nested_entry,
         .link = link,
         .unlink = unlink,
         .inside = gate_inside,
+        .exit_address = gate_exit_address,
         .raise = raise,
-        .drop = drop,
+        .drop = gate_drop,
         .switch_out = gate_switch_out,
         .switch_in = switch_in,
 };

@@ -2,15 +2,16 @@
  */
 #include "domain/backend.h"
 
-static void stay(struct domain *domain, struct regs *regs)
+static uint64_t stay(struct domain *domain, struct regs *regs)
 {
 	(void)domain;
 	(void)regs;
+	return 0;
 }
 
-static void stay_too(struct domain *domain)
+static void stay_too(uint64_t previous)
 {
-	(void)domain;
+	(void)previous;
 }
 
 static const struct backend none = {

@@ -68,6 +68,80 @@
 \name\()_end:
 .endm
 
+/*
+ * From library to library, in the caller's gate area: RSP -> index, return address, on the caller's protected stack.
+ *
+ * The word below the top of each protected stack is the stack's record: RSP of the library while it calls another one, else 0. On the
+ * way back it proves that the caller is waiting for this return: a jump to the second WRPKRU meets a record of 0.
+ */
+.macro	nested_gate name, scrub
+	.balign	16
+	.globl	\name, \name\()_exit, \name\()_end
+\name:
+	mov	%rcx, %r10
+	mov	%rdx, %r11
+	xor	%ecx, %ecx
+	rdpkru                                  # EDX becomes 0
+	cmp	$PLACEHOLDER_CALLER_PKRU, %eax  # from the caller alone
+	jne	9f
+	pop	%rax
+	cmp	$PLACEHOLDER_COUNT, %rax
+	jae	9f
+	mov	%gs:PLACEHOLDER_CALLER_STACK, %rcx
+	push	%rbx
+	pushq	-8(%rcx)                        # the record of an outer call by the same library
+	mov	%rsp, -8(%rcx)
+	mov	%rax, %rbx
+	xor	%ecx, %ecx
+	mov	$PLACEHOLDER_PKRU, %eax
+	wrpkru                                  # the callee's rights in place of the caller's
+	cmp	$PLACEHOLDER_PKRU, %eax
+	jne	9f
+	mov	%gs:PLACEHOLDER_STACK, %rcx
+	mov	-8(%rcx), %rdx                  # the callee itself may be waiting further out
+	test	%rdx, %rdx
+	cmovz	%rcx, %rdx
+	lea	-16(%rdx), %rsp
+	and	$-16, %rsp
+	lea	\name\()_exit(%rip), %rdx
+	mov	%rdx, (%rsp)                    # for the kernel: where this entrance ends
+	.if	\scrub
+	clean_flags
+	.endif
+	mov	%r11, %rdx
+	mov	%r10, %rcx
+	movabs	$PLACEHOLDER_ENTRIES, %r10
+	call	*(%r10,%rbx,8)
+	mov	%rax, %r10
+	xor	%ecx, %ecx
+	xor	%edx, %edx
+	.if	\scrub
+	scrub_general
+	.endif
+	.if	\scrub == 2
+	scrub_vector
+	.endif
+	mov	$PLACEHOLDER_CALLER_PKRU, %eax
+	wrpkru                                  # back to the caller's
+	cmp	$PLACEHOLDER_CALLER_PKRU, %eax
+	jne	9f
+	mov	%gs:PLACEHOLDER_CALLER_STACK, %rcx
+	cmpq	$0, -8(%rcx)
+	je	9f                              # the caller does not wait
+	mov	-8(%rcx), %rsp
+	popq	-8(%rcx)
+	pop	%rbx
+	xor	%ecx, %ecx
+	mov	%r10, %rax
+\name\()_exit:
+	ret
+9:	ud2
+\name\()_end:
+.endm
+
 	gate	pku_gate_plain, 0
 	gate	pku_gate_general, 1
 	gate	pku_gate_vector, 2
+	nested_gate pku_nested_plain, 0
+	nested_gate pku_nested_general, 1
+	nested_gate pku_nested_vector, 2

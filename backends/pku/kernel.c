@@ -26,6 +26,12 @@
 extern const char pku_gate_plain[], pku_gate_plain_exit[], pku_gate_plain_end[];
 extern const char pku_gate_general[], pku_gate_general_exit[], pku_gate_general_end[];
 extern const char pku_gate_vector[], pku_gate_vector_exit[], pku_gate_vector_end[];
+extern const char pku_nested_plain[], pku_nested_plain_end[];
+extern const char pku_nested_general[], pku_nested_general_end[];
+extern const char pku_nested_vector[], pku_nested_vector_end[];
+
+/* Gates of a library to others lie in its gate area, by the callee's key. */
+#define NESTED_SIZE 0x8000
 
 static const struct {
 	const char *start, *exit, *end;
@@ -33,6 +39,14 @@ static const struct {
         [PLAN_SCRUB_NONE] = {pku_gate_plain, pku_gate_plain_exit, pku_gate_plain_end},
         [PLAN_SCRUB_GENERAL] = {pku_gate_general, pku_gate_general_exit, pku_gate_general_end},
         [PLAN_SCRUB_VECTOR] = {pku_gate_vector, pku_gate_vector_exit, pku_gate_vector_end},
+};
+
+static const struct {
+	const char *start, *end;
+} nested_gates[] = {
+        [PLAN_SCRUB_NONE] = {pku_nested_plain, pku_nested_plain_end},
+        [PLAN_SCRUB_GENERAL] = {pku_nested_general, pku_nested_general_end},
+        [PLAN_SCRUB_VECTOR] = {pku_nested_vector, pku_nested_vector_end},
 };
 
 static uint16_t shared_keys; /* taken by shared domains, a bit each */
@@ -116,7 +130,40 @@ static long build_gate(struct domain *domain)
 	domain->exit_address = domain->base + (uint64_t)(gates[scrub].exit - gates[scrub].start);
 	watch_domain(domain);
 	error = domain_write(domain, GATE_CONTROL_WORDS, &control_words, sizeof(control_words));
-	return error ? error : domain_write_gate(domain, code, code + size);
+	if (!error)
+		error = domain_write_gate(domain, DOMAIN_GATE_OPEN, PTE_U, code, code + size,
+		                          domain->descriptor.entry_count);
+	return error;
+}
+
+static uint64_t nested_place(const struct domain *to)
+{
+	return DOMAIN_GATE_NESTED + to->key * (uint64_t)NESTED_SIZE;
+}
+
+/* The callee's place in the address space is part of the gate, so that a shared library can call shared ones only. */
+static long link_nested(struct domain *from, struct domain *to)
+{
+	enum plan_scrub scrub = current_process()->run->line->scrub;
+	size_t size = (size_t)(nested_gates[scrub].end - nested_gates[scrub].start);
+	char code[GATE_COPY_MAX];
+
+	if (from->shared && !to->shared)
+		return -EPERM;
+	kassert(size <= sizeof(code));
+	memcpy(code, nested_gates[scrub].start, size);
+	gate_patch(code, size, PLACEHOLDER_CALLER_PKRU, pkru_of(from));
+	gate_patch(code, size, PLACEHOLDER_CALLER_STACK, THREAD_PAGE_STACKS + from->slot * sizeof(uint64_t));
+	gate_patch(code, size, PLACEHOLDER_PKRU, pkru_of(to));
+	gate_patch(code, size, PLACEHOLDER_COUNT, to->descriptor.entry_count);
+	gate_patch(code, size, PLACEHOLDER_STACK, THREAD_PAGE_STACKS + to->slot * sizeof(uint64_t));
+	gate_patch_address(code, size, PLACEHOLDER_ENTRIES, to->base + GATE_ENTRIES);
+	return domain_write_gate(from, nested_place(to), PTE_U, code, code + size, to->descriptor.entry_count);
+}
+
+static uint64_t nested_entry(const struct domain *from, const struct domain *to, unsigned index)
+{
+	return gate_thunk(from, index) + nested_place(to);
 }
 
 /* ---- rights -----------------------------------------------------------------------------------------------
@@ -135,16 +182,32 @@ static struct domain *inside(void)
 	return NULL;
 }
 
-static void raise(struct domain *domain, struct regs *regs)
+/*
+ * Where the thread leaves the innermost library: the gate's own exit, or that of the gate of the library that called, which that
+ * gate has left at the bottom of the callee's frames.
+ */
+static uint64_t exit_address(void)
 {
-	(void)regs;
-	write_pkru(pkru_of(domain));
+	const struct domain *domain = inside();
+	uint64_t top = domain_stack_top(domain, current_thread()), record = 0, word = 0;
+
+	domain_read(domain, top - 8, &record);
+	domain_read(domain, record ? (record - 16) & ~15UL : top - 16, &word);
+	return word >= DOMAIN_BASE ? word : domain->exit_address;
 }
 
-static void drop(struct domain *domain)
+static uint64_t raise(struct domain *domain, struct regs *regs)
 {
-	(void)domain;
-	write_pkru(PKRU_APPLICATION);
+	uint32_t previous = read_pkru();
+
+	(void)regs;
+	write_pkru(pkru_of(domain));
+	return previous;
+}
+
+static void drop(uint64_t previous)
+{
+	write_pkru((uint32_t)previous);
 }
 
 static void fetch(struct domain *domain)
@@ -161,9 +224,12 @@ static const struct backend pku = {
         .destroy = destroy,
         .build_gate = build_gate,
         .entry = gate_thunk,
+        .link_nested = link_nested,
+        .nested_entry = nested_entry,
         .link = link,
         .unlink = domain_unlink_subtree,
         .inside = inside,
+        .exit_address = exit_address,
         .raise = raise,
         .drop = drop,
         .guard = watch_guard,

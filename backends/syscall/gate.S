@@ -8,6 +8,7 @@
  * each of the two system calls loads CR3 twice.
  */
 #include "domain/gate.h"
+#include "domain/gate_stack.h"
 #include "gate.h"
 #include "syscall/gate_values.h"
 #include "x86/cpu_asm.h"
@@ -77,14 +78,6 @@ syscall_gate_end:
 	push	%rcx                            # RIP
 	push	%r11                            # RFLAGS
 	pushq	%gs:CPU_USER_STACK
-	mov	%gs:CPU_GATE_CURRENT, %rcx
-	push	%rcx
-	cmpq	$0, GATE_DOMAIN(%rcx)
-	jne	syscall_refuse                  # by a library
-	.if	\kpti
-	mov	GATE_CR3(%rcx), %r11            # in place of the kernel's own tables
-	mov	%r11, %cr3
-	.endif
 	mov	%eax, %ecx
 	shr	$GATE_SLOT_SHIFT, %ecx
 	and	$GATE_SLOT_MASK, %ecx
@@ -92,15 +85,25 @@ syscall_gate_end:
 	add	%gs:CPU_GATE_TABLE, %rcx        # RCX: struct gate
 	movzwl	%ax, %eax
 	cmp	GATE_COUNT(%rcx), %rax
-	jae	syscall_refuse
+	jae	syscall_refuse_pushed
+	mov	%gs:CPU_GATE_CURRENT, %r11
+	push	%r11
+	cmpq	$0, GATE_DOMAIN(%r11)
+	jne	4f
+	pushq	$0                              # called by the application
+2:	.if	\kpti
+	mov	GATE_CR3(%rcx), %r11            # in place of the kernel's own tables
+	mov	%r11, %cr3
+	.endif
 	mov	%rsp, %gs:CPU_GATE_FRAMES
 	mov	%rcx, %gs:CPU_GATE_CURRENT
 	mov	GATE_FUNCTIONS(%rcx), %r11
 	mov	(%r11,%rax,8), %rax
 	mov	GATE_CR3(%rcx), %r11
 	mov	%r11, %cr3
-	mov	GATE_STACKS(%rcx), %rsp
+	mov	GATE_STACK(%rcx), %rsp
 	add	%gs:CPU_GATE_STACK, %rsp
+	mov	(%rsp), %rsp                    # top of the protected stack
 	mov	GATE_ENTRY(%rcx), %rcx
 	mov	$0x202, %r11d                   # RFLAGS: IF
 	swapgs
@@ -113,32 +116,36 @@ syscall_gate_end:
 	mov	GATE_CR3(%rax), %rax
 	mov	%rax, %cr3
 	.endif
+	pop	%rax
 	pop	%rcx
-	mov	%rcx, %gs:CPU_GATE_CURRENT
+	test	%rax, %rax
+	jnz	5f
+3:	mov	%rcx, %gs:CPU_GATE_CURRENT
 	mov	GATE_CR3(%rcx), %rcx
 	mov	%rcx, %cr3
 	mov	%rdx, %rax
-	pop	%rdx                            # RSP of the application
+	pop	%rdx                            # RSP of the caller
 	pop	%r11
 	pop	%rcx
 	mov	%rsp, %gs:CPU_GATE_FRAMES
 	mov	%rdx, %rsp
 	swapgs
 	sysretq
+
+4:	lower_stack_top                         # called by a library
+	jmp	2b
+5:	raise_stack_top %rcx, %rax
+	jmp	3b
 .endm
 
 	entry	syscall_gate_entry, 0
 	entry	syscall_gate_entry_kpti, 1
 
-/*
- * A number that names no entry point is a system call that does not exist. RSP is in the frame stack, with or without a frame that
- * nobody will see; RCX and R11 lie in it in the first case.
- */
+/* A number that names no entry point is a system call that does not exist. */
+syscall_refuse_pushed:
+	mov	16(%rsp), %rcx
+	mov	8(%rsp), %r11
 syscall_refuse:
-	cmp	%rsp, %gs:CPU_GATE_FRAMES
-	je	2f
-	mov	%gs:CPU_GATE_FRAMES, %rsp
-	mov	-8(%rsp), %rcx
-2:	mov	%gs:CPU_USER_STACK, %rsp
+	mov	%gs:CPU_USER_STACK, %rsp
 	mov	$-1, %eax
 	jmp	syscall_entry_swapped

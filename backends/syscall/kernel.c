@@ -52,11 +52,18 @@ static long build_gate(struct domain *domain)
 	memcpy(code, syscall_gate, size);
 	gate_patch(code, size, PLACEHOLDER_NUMBER, GATE_CALL | domain->slot << GATE_SLOT_SHIFT);
 	domain->exit_address = domain->base + (uint64_t)(syscall_gate_exit - syscall_gate);
-	error = domain_write_gate(domain, code, code + size);
+	error = domain_write_gate(domain, DOMAIN_GATE_OPEN, PTE_U, code, code + size, domain->descriptor.entry_count);
 	if (!error)
 		error = domain_write_code(domain, INNER_OFFSET, inners[scrub].start,
 		                          (size_t)(inners[scrub].end - inners[scrub].start));
 	return error;
+}
+
+/* The gate pages are in every library's page tables as in the application's. */
+static uint64_t nested_entry(const struct domain *from, const struct domain *to, unsigned index)
+{
+	(void)from;
+	return gate_thunk(to, index);
 }
 
 /* ---- the two sets of page tables --------------------------------------------------------------------------
@@ -159,17 +166,18 @@ static void sync(struct space *space, uint64_t address)
  */
 
 /* The kernel works on either set; what it changes in the application's must reach both. */
-static void raise(struct domain *domain, struct regs *regs)
+static uint64_t raise(struct domain *domain, struct regs *regs)
 {
+	uint64_t previous = gate_raise(domain);
+
 	(void)regs;
-	gate_raise(domain);
 	write_cr3(this_cpu->gate.current->cr3);
+	return previous;
 }
 
-static void drop(struct domain *domain)
+static void drop(uint64_t previous)
 {
-	(void)domain;
-	gate_drop();
+	gate_drop(previous);
 	write_cr3(this_cpu->gate.current->cr3);
 }
 
@@ -201,7 +209,7 @@ static void switch_in_kpti(struct thread *next)
 
 #define SYSCALL_BACKEND                                                                                      \
 	.domains_max = DOMAIN_SLOT_COUNT, .build_gate = build_gate, .entry = gate_thunk, .link = link,       \
-	.unlink = unlink, .refresh = refresh_all, .sync = sync, .inside = gate_inside, .raise = raise,       \
+	.unlink = unlink, .refresh = refresh_all, .sync = sync, .inside = gate_inside, .exit_address = gate_exit_address, .nested_entry = nested_entry, .raise = raise,       \
 	.drop = drop, .switch_out = switch_out
 
 static const struct backend syscall_plain = {

@@ -28,6 +28,13 @@ struct backend {
 	/* What the stub of entry `index` jumps to. NULL: the function itself. */
 	uint64_t (*entry)(const struct domain *domain, unsigned index);
 
+	/*
+	 * What a stub of entry `index` in library `from` jumps to. link_nested() is called before, once for
+	 * each pair; 0 or -errno; it may be NULL.
+	 */
+	long (*link_nested)(struct domain *from, struct domain *to);
+	uint64_t (*nested_entry)(const struct domain *from, const struct domain *to, unsigned index);
+
 	/* Makes the domain's pages part of the space, in the backend's way, and undoes it. 0 or -errno. */
 	long (*link)(struct domain *domain, struct space *space);
 	void (*unlink)(struct domain *domain, struct space *space);
@@ -45,10 +52,18 @@ struct backend {
 	struct domain *(*inside)(void);
 	bool open_to_all;
 
-	/* For calls that the kernel makes into a library: gives the current thread the domain's rights in
-	 * `regs`, and takes them away. */
-	void (*raise)(struct domain *domain, struct regs *regs);
-	void (*drop)(struct domain *domain);
+	/*
+	 * The thread is inside: where it leaves the library that it is in, or, better, the last one. 0: not by a
+	 * gate.
+	 */
+	uint64_t (*exit_address)(void);
+
+	/*
+	 * For calls that the kernel makes into a library: gives the current thread the domain's rights in
+	 * `regs`; what it returns goes to drop(), which restores the rights of before.
+	 */
+	uint64_t (*raise)(struct domain *domain, struct regs *regs);
+	void (*drop)(uint64_t previous);
 
 	/* The guard of a new space for programs on this backend. NULL, or returns NULL: none. */
 	const struct fetch_guard *(*guard)(void);

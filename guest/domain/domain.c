@@ -303,15 +303,27 @@ static bool may_share(const struct domain *domain)
 	}
 }
 
-static long write_slots(const struct domain *domain, uint64_t address)
+/* What a stub jumps to, in the application (from NULL) or in a library. */
+static uint64_t stub_target(const struct domain *from, const struct domain *domain, unsigned index)
 {
-	for (unsigned i = 0; i < domain->descriptor.entry_count; i++) {
-		uint64_t target =
-		        domain->backend->entry ? domain->backend->entry(domain, i) : domain->functions[i];
+	const struct backend *backend = domain->backend;
 
-		if (put_user_u64(address + i * sizeof(target), target))
-			return -EFAULT;
+	if (!backend->entry)
+		return domain->functions[index];
+	return from ? backend->nested_entry(from, domain, index) : backend->entry(domain, index);
+}
+
+static long write_slots(struct domain *from, struct domain *domain, uint64_t address)
+{
+	if (from && domain->backend->link_nested) {
+		long error = domain->backend->link_nested(from, domain);
+
+		if (error)
+			return error;
 	}
+	for (unsigned i = 0; i < domain->descriptor.entry_count; i++)
+		if (put_user_u64(address + i * sizeof(uint64_t), stub_target(from, domain, i)))
+			return -EFAULT;
 	return 0;
 }
 
@@ -324,7 +336,16 @@ static long initialise(struct domain *domain)
 	return (int)result < 0 ? (int)result : 0;
 }
 
-static long attach_inode(struct inode *inode, bool shared, uint64_t interface, uint64_t slots, unsigned count)
+static struct domain *find_attached(const struct space *space, const struct inode *inode)
+{
+	for (unsigned i = 0; i < DOMAIN_SLOT_COUNT; i++)
+		if (space->domains->slots[i].domain && space->domains->slots[i].domain->image_inode == inode)
+			return space->domains->slots[i].domain;
+	return NULL;
+}
+
+/* Joins the shared domain of the image, or a new one. Then *attached is part of the space. */
+static long attach_domain(struct inode *inode, bool shared, uint64_t interface, unsigned count, struct domain **attached)
 {
 	struct space *space = current_process()->space;
 	const struct backend *backend = current_process()->backend;
@@ -332,9 +353,6 @@ static long attach_inode(struct inode *inode, bool shared, uint64_t interface, u
 	bool fresh = !domain;
 	long error = 0;
 
-	for (unsigned i = 0; i < DOMAIN_SLOT_COUNT; i++)
-		if (space->domains->slots[i].domain && space->domains->slots[i].domain->image_inode == inode)
-			return -EEXIST;
 	if (space->domains->count >= backend->domains_max)
 		return -ENOSPC;
 	if (fresh)
@@ -354,13 +372,42 @@ static long attach_inode(struct inode *inode, bool shared, uint64_t interface, u
 	}
 	if (fresh)
 		error = initialise(domain);
-	if (!error)
-		error = write_slots(domain, slots);
-	if (error) {
+	if (error)
 		leave(space, domain->slot);
+	*attached = domain;
+	return error;
+}
+
+/* The library whose stubs lie at `slots`; NULL: they are the application's. */
+static struct domain *caller_of(const struct space *space, uint64_t slots)
+{
+	const struct attachment *attachment = domain_at(space, slots);
+
+	return domain_inside() || (attachment && attachment->domain->backend->open_to_all)
+	               ? (attachment ? attachment->domain : NULL)
+	               : NULL;
+}
+
+/* By the application, or by a library that calls another one: that one may be attached already. */
+static long attach_inode(struct inode *inode, bool shared, uint64_t interface, uint64_t slots, unsigned count)
+{
+	struct space *space = current_process()->space;
+	struct domain *from = caller_of(space, slots), *domain = find_attached(space, inode);
+	bool joined = !domain;
+	long error = 0;
+
+	if (domain && !from)
+		return -EEXIST;
+	if (joined)
+		error = attach_domain(inode, shared, interface, count, &domain);
+	else if (domain->descriptor.interface != interface || domain->descriptor.entry_count != count)
+		error = -ESTALE;
+	if (error)
 		return error;
-	}
-	return (long)domain->slot;
+	error = write_slots(from, domain, slots);
+	if (error && joined)
+		leave(space, domain->slot);
+	return error ? error : (long)domain->slot;
 }
 
 long sys_domain_attach(uint64_t path_address, unsigned flags, uint64_t interface, uint64_t slots,
@@ -373,8 +420,6 @@ long sys_domain_attach(uint64_t path_address, unsigned flags, uint64_t interface
 	current_thread()->attach_reason = NULL;
 	if (error >= 0 && flags & ~PORTCULLIS_SHARED)
 		error = -EINVAL;
-	if (error >= 0 && domain_inside())
-		error = -EPERM;
 	if (error >= 0)
 		error = path_lookup(path, &inode);
 	kfree(path);

@@ -102,14 +102,22 @@ long domain_write(struct domain *domain, uint64_t offset, const void *from, size
 /* Writes code that only the domain itself can execute. 0 or -ENOMEM. */
 long domain_write_code(struct domain *domain, uint64_t offset, const void *from, size_t size);
 
+/* Reads one word of the domain's memory; leaves *value alone when there is no page. */
+void domain_read(const struct domain *domain, uint64_t address, uint64_t *value);
+
 /* Stores one word on a protected stack. 0 or -ENOMEM. */
 long domain_write_stack(struct domain *domain, uint64_t offset, uint64_t value);
 
+/* Places of a gate in the gate area: executable for everybody, or for domains alone. */
+#define DOMAIN_GATE_OPEN   0x0
+#define DOMAIN_GATE_NESTED 0x80000
+
 /*
- * Writes the gate code at the start of the domain and a thunk for each entry point: "push index; jmp gate".
- * Returns 0 or -ENOMEM; thunk i lies at gate_thunk(domain, i).
+ * Writes a gate's code at a place in the gate area, and behind it `count` thunks "push index; jmp gate". `bits` are PTE_U for
+ * code that everybody may execute, or the domain's page_bits. Returns 0 or -ENOMEM; thunk i lies at place + gate_thunk(domain, i).
  */
-long domain_write_gate(struct domain *domain, const char *start, const char *end);
+long domain_write_gate(struct domain *domain, uint64_t place, uint64_t bits, const char *start, const char *end,
+                       unsigned count);
 uint64_t gate_thunk(const struct domain *domain, unsigned index);
 
 /* Links or unlinks the domain's whole sub-tree in the space's own PML4. */

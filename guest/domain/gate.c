@@ -9,7 +9,7 @@
 _Static_assert(sizeof(struct gate) == 1 << GATE_SHIFT, "gates in assembly scale by it");
 _Static_assert(sizeof(struct gate_frame) == GATE_FRAME_SIZE, "gates in assembly push it");
 _Static_assert(offsetof(struct gate, functions) == GATE_FUNCTIONS, "offset used by gates");
-_Static_assert(offsetof(struct gate, stacks) == GATE_STACKS, "offset used by gates");
+_Static_assert(offsetof(struct gate, stack) == GATE_STACK, "offset used by gates");
 _Static_assert(offsetof(struct gate, cr3) == GATE_CR3, "offset used by gates");
 _Static_assert(offsetof(struct gate, domain) == GATE_DOMAIN, "offset used by gates");
 _Static_assert(offsetof(struct gate, entry) == GATE_ENTRY, "offset used by gates");
@@ -44,7 +44,7 @@ struct gate *gate_open(struct domain *domain, struct space *space)
 	*gate = (struct gate){
 	        .count = domain->descriptor.entry_count,
 	        .functions = domain->functions,
-	        .stacks = domain->base + PORTCULLIS_STACKS_OFFSET + PORTCULLIS_STACK_STRIDE,
+	        .stack = domain->slot * sizeof(uint64_t),
 	        .domain = domain,
 	};
 	if (current_process()->space == space)
@@ -71,14 +71,30 @@ struct domain *gate_inside(void)
 	return this_cpu->gate.current ? this_cpu->gate.current->domain : NULL;
 }
 
-void gate_raise(struct domain *domain)
+uint64_t gate_exit_address(void)
 {
-	this_cpu->gate.current = &this_cpu->gate.table[domain->slot];
+	const struct thread *thread = current_thread();
+	const struct gate_frame *outermost = &thread->gate_frames[GATE_DEPTH_MAX - 1];
+	uint64_t frames = this_cpu->gate.frames;
+
+	if (frames > (uint64_t)outermost) /* a call by the kernel: nothing to wait for but its end */
+		return 0;
+	if (frames == (uint64_t)outermost)
+		return gate_inside()->exit_address;
+	return outermost[-1].previous->domain->exit_address;
 }
 
-void gate_drop(void)
+uint64_t gate_raise(struct domain *domain)
 {
-	this_cpu->gate.current = &table_of(current_process()->space)->application;
+	uint64_t previous = (uint64_t)this_cpu->gate.current;
+
+	this_cpu->gate.current = &this_cpu->gate.table[domain->slot];
+	return previous;
+}
+
+void gate_drop(uint64_t previous)
+{
+	this_cpu->gate.current = (struct gate *)previous;
 }
 
 void gate_switch_out(struct thread *previous)
@@ -100,7 +116,7 @@ void gate_switch_in(struct thread *next, void (*entry)(void))
 	this_cpu->gate.current = next->gate.current;
 	this_cpu->gate.frames = next->gate.frames;
 	this_cpu->gate.frames_limit = frames + GATE_FRAME_SIZE;
-	this_cpu->gate.stack_offset = next->slot * (uint64_t)PORTCULLIS_STACK_STRIDE;
+	this_cpu->gate.stacks = next->stack_tops;
 	use_table(table_of(next->process->space));
 	write_msr(MSR_LSTAR, (uint64_t)entry);
 }

@@ -5,9 +5,8 @@
  *
  *     number = GATE_CALL | domain slot << GATE_SLOT_SHIFT | index of the entry point
  *
- * An entrance pushes a frame on the thread's own frame stack, which only the kernel can reach:
- *
- *     RIP and RFLAGS of the application, its RSP, the gate that was current
+ * An entrance pushes a frame on the thread's own frame stack, which only the kernel can reach. A call from library to library moves
+ * the top of the caller's stack, which the thread page holds, down to the caller's RSP, so that the caller may be entered again.
  */
 #ifndef GUEST_DOMAIN_GATE_H
 #define GUEST_DOMAIN_GATE_H
@@ -19,13 +18,13 @@
 #define GATE_SHIFT     6 /* log2 of sizeof(struct gate) */
 #define GATE_COUNT     0
 #define GATE_FUNCTIONS 8
-#define GATE_STACKS    16
+#define GATE_STACK     16
 #define GATE_CR3       24
 #define GATE_ENTRY     32
 #define GATE_DOMAIN    40
 
 #define GATE_DEPTH_MAX  8
-#define GATE_FRAME_SIZE 32
+#define GATE_FRAME_SIZE 40
 
 #ifndef __ASSEMBLER__
 #include "domain/domain.h"
@@ -33,7 +32,7 @@
 struct gate {
 	uint64_t count;            /* of entry points; 0: no such domain */
 	const uint64_t *functions; /* their addresses */
-	uint64_t stacks;           /* address of the top of protected stack number 0 */
+	uint64_t stack;            /* offset of its stack's word in the part of the thread page with stack tops */
 	uint64_t cr3;              /* of the domain's view, PCID bits included */
 	uint64_t entry;            /* address of code in the domain that calls RAX */
 	struct domain *domain;     /* NULL: the application's own gate */
@@ -41,8 +40,9 @@ struct gate {
 };
 
 struct gate_frame {
+	uint64_t stack_top; /* of the calling library before the call; 0: the application called */
 	struct gate *previous;
-	uint64_t rsp, rflags, rip;
+	uint64_t rsp, rflags, rip; /* of the caller */
 };
 
 /* A space's gates: made with the first attachment. */
@@ -58,12 +58,13 @@ void gate_close(struct domain *domain, struct space *space);
 /* Frees the space's table. */
 void gate_release(struct space *space);
 
-/* The domain that the current thread is inside by such a gate. */
+/* The domain that the current thread is inside by such a gate, and where the entrance from the application ends. */
 struct domain *gate_inside(void);
+uint64_t gate_exit_address(void);
 
-/* Puts the thread into the domain for a call by the kernel, and takes it out. */
-void gate_raise(struct domain *domain);
-void gate_drop(void);
+/* Puts the thread into the domain for a call by the kernel; what it returns is for gate_drop(), which takes it out again. */
+uint64_t gate_raise(struct domain *domain);
+void gate_drop(uint64_t previous);
 
 /* Saves and loads the thread's gate state, and IA32_LSTAR. */
 void gate_switch_out(struct thread *previous);

@@ -237,12 +237,12 @@ uint64_t gate_thunk(const struct domain *domain, unsigned index)
 	return domain->base + THUNKS_OFFSET + (uint64_t)index * THUNK_SIZE;
 }
 
-static long write_gate_pages(struct domain *domain, uint64_t offset, const void *from, size_t size)
+static long write_gate_pages(struct domain *domain, uint64_t offset, uint64_t page_bits, const void *from, size_t size)
 {
 	uint64_t bits = domain->page_bits;
 	long error;
 
-	domain->page_bits = PTE_U; /* the gate itself is executable for everybody, and secret to nobody */
+	domain->page_bits = page_bits;
 	error = write_pages(domain, PORTCULLIS_GATE_OFFSET + offset, from, size, 0);
 	domain->page_bits = bits;
 	return error;
@@ -257,12 +257,13 @@ long domain_write_return_thunk(struct domain *domain)
 	                         (size_t)(return_thunk_end - return_thunk_start));
 }
 
-long domain_write_gate(struct domain *domain, const char *start, const char *end)
+long domain_write_gate(struct domain *domain, uint64_t place, uint64_t bits, const char *start, const char *end,
+                       unsigned count)
 {
-	long error = write_gate_pages(domain, 0, start, (size_t)(end - start));
+	long error = write_gate_pages(domain, place, bits, start, (size_t)(end - start));
 
 	kassert(end - start <= THUNKS_OFFSET);
-	for (unsigned i = 0; !error && i < domain->descriptor.entry_count; i++) {
+	for (unsigned i = 0; !error && i < count; i++) {
 		uint64_t offset = THUNKS_OFFSET + (uint64_t)i * THUNK_SIZE;
 		int32_t distance = -(int32_t)(offset + 10);
 		uint8_t thunk[10] = {OPCODE_PUSH};
@@ -270,7 +271,7 @@ long domain_write_gate(struct domain *domain, const char *start, const char *end
 		memcpy(thunk + 1, &i, sizeof(i));
 		thunk[5] = OPCODE_JUMP;
 		memcpy(thunk + 6, &distance, sizeof(distance));
-		error = write_gate_pages(domain, offset, thunk, sizeof(thunk));
+		error = write_gate_pages(domain, place + offset, bits, thunk, sizeof(thunk));
 	}
 	return error;
 }

@@ -17,4 +17,11 @@ static inline void gate_patch(char *code, size_t size, uint32_t placeholder, uin
 	kassert(found);
 }
 
+/* Likewise a 64-bit one. */
+static inline void gate_patch_address(char *code, size_t size, uint64_t placeholder, uint64_t value)
+{
+	gate_patch(code, size, (uint32_t)(placeholder >> 32), (uint32_t)(value >> 32));
+	gate_patch(code, size, (uint32_t)placeholder, (uint32_t)value);
+}
+
 #endif

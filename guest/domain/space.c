@@ -42,6 +42,14 @@ void domain_space_filled(struct space *space, uint64_t address)
 		backend->sync(space, address);
 }
 
+void domain_read(const struct domain *domain, uint64_t address, uint64_t *value)
+{
+	const uint64_t *entry = pagetable_entry(domain->pml4, address);
+
+	if (entry && *entry & PTE_P)
+		memcpy(value, (char *)phys_to_virt(*entry & PTE_ADDRESS) + (address & ~PAGE_MASK), sizeof(*value));
+}
+
 uint64_t domain_stack_top(const struct domain *domain, const struct thread *thread)
 {
 	return domain->base + PORTCULLIS_STACKS_OFFSET + (thread->slot + 1UL) * PORTCULLIS_STACK_STRIDE;

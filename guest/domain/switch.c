@@ -61,7 +61,7 @@ bool domain_defer_event(void)
 
 	if (!domain)
 		return false;
-	thread->exit_watch = domain->exit_address;
+	thread->exit_watch = domain->backend->exit_address();
 	load_exit_watch(thread->exit_watch);
 	return true;
 }

@@ -91,6 +91,7 @@ long domain_thread_prepare(struct thread *thread)
 		return error;
 	}
 	thread->has_slot = true;
+	thread->stack_tops = words + THREAD_PAGE_STACKS / sizeof(*words);
 	thread->gs_base = page_address(thread->slot);
 	for (unsigned i = 0; space->domains && i < DOMAIN_SLOT_COUNT; i++) {
 		struct attachment *attachment = &space->domains->slots[i];

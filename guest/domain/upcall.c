@@ -6,11 +6,18 @@
 #include "x86/cpu.h"
 #include "x86/entry.h"
 
-/* Of the call that a thread executes; calls do not nest. */
+/*
+ * Where the return address lies below the stack's top: the words above belong to gates, and RSP + 8 is a multiple of
+ * 16 at a function's entry.
+ */
+#define CALL_OFFSET 24
+
+/* Of the call that a thread executes. */
 struct upcall {
 	uint64_t kernel_sp;    /* where upcall_leave() returns */
 	uint64_t kernel_stack; /* top for entries before the call */
 	struct regs *regs;
+	struct upcall *outer; /* that this one interrupts; NULL: none */
 	bool aborted;
 	long result;
 };
@@ -45,8 +52,8 @@ long sys_domain_return(long value)
 long domain_call(struct domain *domain, uint64_t function, uint64_t argument, long *result)
 {
 	struct thread *thread = current_thread();
-	struct upcall upcall = {.kernel_stack = thread->kernel_stack, .regs = thread->regs};
-	uint64_t sp = domain_stack_top(domain, thread) - 8;
+	struct upcall upcall = {.kernel_stack = thread->kernel_stack, .regs = thread->regs, .outer = thread->upcall};
+	uint64_t sp = domain_stack_top(domain, thread) - CALL_OFFSET;
 	struct regs regs = {
 	        .rdi = argument,
 	        .rip = function,
@@ -55,16 +62,16 @@ long domain_call(struct domain *domain, uint64_t function, uint64_t argument, lo
 	        .cs = SELECTOR_USER_CODE,
 	        .ss = SELECTOR_USER_DATA,
 	};
+	uint64_t previous_rights;
 	long error = domain_write_stack(domain, sp - domain->base, domain->return_thunk);
 
 	if (error)
 		return error;
-	kassert(!thread->upcall);
 	thread->upcall = &upcall;
-	domain->backend->raise(domain, &regs);
+	previous_rights = domain->backend->raise(domain, &regs);
 	upcall_enter(&regs, &upcall.kernel_sp, &thread->kernel_stack);
-	domain->backend->drop(domain);
-	thread->upcall = NULL;
+	domain->backend->drop(previous_rights);
+	thread->upcall = upcall.outer;
 	thread->kernel_stack = this_cpu->kernel_stack = upcall.kernel_stack;
 	thread->regs = upcall.regs;
 	*result = upcall.result;

@@ -94,6 +94,7 @@ struct thread {
 	uint64_t fs_base, gs_base;
 	unsigned slot; /* of user threads, unique in the system */
 	bool has_slot;
+	uint64_t *stack_tops; /* in its thread page, through the kernel's mapping */
 	uint32_t pkru; /* while the thread does not run */
 	struct gate_state
 	        gate; /* while the thread does not run, of backends whose gates pass through the kernel */

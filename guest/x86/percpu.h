@@ -31,7 +31,7 @@ struct cpu {
 		                         it is in none */
 		uint64_t frames;      /* address of the innermost gate frame */
 		uint64_t frames_limit; /* below it there is no room for another */
-		uint64_t stack_offset; /* from stack number 0 in a domain to this thread's */
+		uint64_t *stacks;      /* tops of the thread's protected stacks, by domain slot: in its thread page */
 	} gate;                        /* of the current thread: see domain/gate.h */
 	uint64_t last_tsc;             /* when time was last accounted */
 	struct space *space;           /* in CR3; NULL: the kernel's own */
