@@ -3,6 +3,7 @@
  * The debugger's commands run the guest, and once it has stopped, for whatever reason, print its state after
  * a random number that marks where the guest's bytes ended.
  */
+#include "guest/abi/boot.h"
 #include "host/buffer.h"
 #include "host/engine.h"
 #include "host/process.h"
@@ -17,8 +18,7 @@
 #include <unistd.h>
 
 #define CPU_MODEL      "corei7_icelake_u" /* has VMX with EPT and VMFUNC, and PKU */
-#define TICKS_A_SECOND 100000000  /* of the emulated timers: how Bochs converts its ticks to guest time */
-#define LOAD_ADDRESS   "0x100000" /* IMAGE_ADDRESS of guest/abi/boot.h */
+#define TICKS_A_SECOND 100000000 /* of the emulated timers: how Bochs converts its ticks to guest time */
 #define DIAGNOSIS_MAX  65536
 
 /* What the debugger prints when the guest stops, before the mark. */
@@ -66,7 +66,8 @@ static void write_settings(struct buffer *text, const struct engine_config *conf
 	        "config_interface: textconfig\n"
 	        "display_library: term\n");
 	buffer_printf(text, "romimage: file=\"%s\", address=0xffff0000\n", config->rom);
-	buffer_printf(text, "optramimage1: file=/proc/self/fd/%d, address=" LOAD_ADDRESS "\n", config->image);
+	buffer_printf(text, "optramimage1: file=/proc/self/fd/%d, address=%#x\n", config->image,
+	              IMAGE_ADDRESS);
 	buffer_printf(text, "megs: %u\n", config->memory);
 	buffer_printf(text, "cpu: model=" CPU_MODEL ", count=1, ips=%d, reset_on_triple_fault=0\n",
 	              TICKS_A_SECOND);
@@ -117,6 +118,16 @@ static void release(struct guest *guest)
 	free(bochs);
 }
 
+/* A random number that the debugger prints with all its digits. */
+static uint64_t choose_mark(void)
+{
+	uint64_t mark = 0;
+
+	while (getrandom(&mark, sizeof(mark), 0) != sizeof(mark) && errno == EINTR)
+		;
+	return mark | 1UL << 63;
+}
+
 static int start(const struct engine_config *config, struct guest *guest, char *reason, size_t size)
 {
 	struct bochs *bochs = calloc(1, sizeof(*bochs));
@@ -124,11 +135,11 @@ static int start(const struct engine_config *config, struct guest *guest, char *
 	struct buffer text = {0};
 	struct process process = {.environment = (const char *[]){"TERM=dumb", NULL}};
 	const char *program = find_program(path, sizeof(path));
-	uint64_t mark;
+	uint64_t mark = choose_mark();
 
-	if (!bochs || !program || getrandom(&mark, sizeof(mark), 0) != sizeof(mark)) {
+	if (!bochs || !program) {
 		free(bochs);
-		snprintf(reason, size, "bochs-bin is not in PATH");
+		snprintf(reason, size, bochs ? "bochs-bin is no longer in PATH" : "out of memory");
 		return -1;
 	}
 	snprintf(bochs->mark, sizeof(bochs->mark), "0x%016lx", mark);

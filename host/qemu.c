@@ -3,6 +3,7 @@
  * socket pair tells of a triple fault and answers questions about a guest that hangs (QEMU's "QMP Reference
  * Manual").
  */
+#include "guest/abi/boot.h"
 #include "guest/fs/json.h"
 #include "host/buffer.h"
 #include "host/engine.h"
@@ -63,8 +64,8 @@ static int start_process(const struct engine_config *config, struct guest *guest
 	        .keep_count = 2,
 	};
 
-	snprintf(loader, sizeof(loader), "loader,file=/proc/self/fd/%d,addr=0x100000,force-raw=on",
-	         config->image);
+	snprintf(loader, sizeof(loader), "loader,file=/proc/self/fd/%d,addr=%#x,force-raw=on", config->image,
+	         IMAGE_ADDRESS);
 	snprintf(memory, sizeof(memory), "%uM", config->memory);
 	snprintf(socket, sizeof(socket), "socket,id=monitor,fd=%d", monitor);
 	return process_start(&process, &guest->pid, &guest->output, &guest->errors, reason, size);
