@@ -21,8 +21,9 @@ wait      -- /bin/outcome wait
 deadlock  -- /bin/outcome deadlock
 leave     -- /bin/outcome leave-child
 child     -- /bin/outcome crash-child
-absent    -- /bin/absent
-noexec    -- /data
+absent    -- /dangling
+forbidden -- /forbidden
+garbage   -- /garbage
 show      env=ONE=1 env="TWO=two words" uid=1000 cwd=/tmp stdin=/data -- /bin/outcome show a "b c" "\\"" ""
 records   -- /bin/outcome record "{\\"metric\\":\\"m\\",\\"value\\":1,\\"unit\\":\\"bytes\\"}" "{\\"metric\\":\\"n\\",\\"value\\":2}"
 no-record -- /bin/outcome record "{\\"metric\\":"
@@ -52,7 +53,8 @@ EXPECTED = {
     "leave": {"reason": "exited", "status": 0},
     "child": {"reason": "exited", "status": 0},
     "absent": {"reason": "start", "status": 2},
-    "noexec": {"reason": "start", "status": 13},
+    "forbidden": {"reason": "start", "status": 13},
+    "garbage": {"reason": "start", "status": 8},
     "show": {"reason": "exited", "status": 0},
     "records": {"reason": "exited", "status": 0},
     "no-record": {"reason": "exited", "status": 1},
@@ -96,8 +98,15 @@ def test(report, engine, root):
     stage(root, "outcome")
     (root / "data").write_text("some data\n")
     (root / "data").chmod(0o644)
+    # Links and a script without an interpreter: what the launcher lets pass and execve refuses.
+    (root / "dangling").symlink_to("/bin/absent")
+    (root / "forbidden").symlink_to("/data")
+    (root / "garbage").write_text("neither ELF nor script\n")
+    (root / "garbage").chmod(0o755)
     result = run_plan(engine, PLAN, root)
     report.check(f"{engine}: the plan runs to its end", result.status == STATUS_RUN_FAILED, result.explain)
+    if not result.runs:
+        return
     check_outcomes(report, engine, result)
     check_records(report, engine, result)
     report.equal(f"{engine}: a line is repeated as often as it says",
