@@ -13,7 +13,8 @@ static bool writes_file(const struct file *file)
 {
 	unsigned access = file->flags & O_ACCMODE;
 
-	return file->inode->kind == INODE_FILE && !(file->flags & O_PATH) && (access == O_WRONLY || access == O_RDWR);
+	return file->inode->kind == INODE_FILE && !(file->flags & O_PATH) &&
+	       (access == O_WRONLY || access == O_RDWR);
 }
 
 struct file *file_create(struct inode *inode, const struct file_ops *ops, unsigned flags)

@@ -36,8 +36,8 @@ struct inode {
 	char *target;                 /* INODE_SYMLINK, kmalloc'ed */
 	struct list entries;          /* INODE_DIRECTORY: struct directory_entry, in order of creation */
 	struct inode *parent;       /* INODE_DIRECTORY: ".." (a reference; the root's own parent is itself) */
-	unsigned writers;              /* files open for writing: it cannot be executed (-ETXTBSY) */
-	unsigned executions;           /* processes that run it: it cannot be opened for writing (-ETXTBSY) */
+	unsigned writers;           /* files open for writing: it cannot be executed (-ETXTBSY) */
+	unsigned executions;        /* processes that run it: it cannot be opened for writing (-ETXTBSY) */
 	struct list names;          /* the directory entries that name it */
 	struct file_locks *locks;   /* see fs/lock.h; NULL: never locked */
 	const struct file_ops *ops; /* of a file opened on this inode */
@@ -139,8 +139,9 @@ long inode_permission(struct inode *inode, unsigned may); /* 0 or -EACCES, for t
 void fs_init(void); /* root directory and /dev */
 
 /*
- * Unpacks a cpio archive ("newc") into the root directory. 0, or -EINVAL with *reason set to a sentence
- * ("entry 3 ends beyond the archive"), or -ENOMEM.
+ * Unpacks a cpio archive ("newc") into the root directory. 0, or -EINVAL or -ENOMEM with *reason set to a
+ * sentence
+ * ("entry 3 ends beyond the archive").
  */
 long cpio_unpack(const void *archive, size_t size, const char **reason);
 

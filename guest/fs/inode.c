@@ -33,15 +33,21 @@ const struct credentials *fs_credentials(void)
 	return process ? &process->credentials : &kernel;
 }
 
-struct inode *inode_create(enum inode_kind kind, uint32_t permissions)
+struct account *fs_account(void)
 {
 	struct process *process = acting_process();
+
+	return process && process->space ? process->space->account : NULL;
+}
+
+struct inode *inode_create(enum inode_kind kind, uint32_t permissions)
+{
 	struct inode *inode = kzalloc(sizeof(*inode));
 
 	if (!inode)
 		return NULL;
 	if (kind == INODE_FILE) {
-		inode->data = memobj_create(process && process->space ? process->space->account : NULL);
+		inode->data = memobj_create(fs_account());
 		if (!inode->data) {
 			kfree(inode);
 			return NULL;

@@ -14,6 +14,9 @@ extern struct inode *root_directory;
 /* Whose rights count: the current process's, or those of uid 0 while the kernel unpacks its archive. */
 const struct credentials *fs_credentials(void);
 
+/* Who pays for the pages of files: the current process's run, or nobody. */
+struct account *fs_account(void);
+
 /*
  * A new inode without a name: one reference, no links, mode's type bits from `kind`, owned by the current
  * credentials. NULL: out of memory.

@@ -15,7 +15,7 @@
 
 struct assembly {
 	size_t used;
-	bool skipping; /* the rest of a line that was too long */
+	bool skipping; /* up to the end of a line whose beginning was refused */
 	char line[RECORD_MAX];
 };
 
@@ -40,41 +40,47 @@ static bool take(struct assembly *assembly, char byte)
 		return send(assembly);
 	if (assembly->used == RECORD_MAX) {
 		assembly->used = 0;
-		assembly->skipping = true;
 		return false;
 	}
 	assembly->line[assembly->used++] = byte;
 	return true;
 }
 
+/* Drops the rest of a write that is refused. True when it ends in the middle of a line. */
+static bool drop_rest(struct user_io *io, char last)
+{
+	char piece[256];
+	size_t size;
+
+	while ((size = io_from_user(io, piece, sizeof(piece))))
+		last = piece[size - 1];
+	return last != '\n';
+}
+
 /*
- * A line that is no record is dropped with -EINVAL. Good lines before it in the same write count: then the
- * write is short and ends before the bad line.
+ * A write is refused with -EINVAL from the first line on that is no record. Good lines before it in the same
+ * write count: then the write is short, and it is the next one, which begins with that line, that is refused.
  */
 static long records_write(struct file *file, struct user_io *io, uint64_t *position)
 {
 	struct assembly *assembly = file->private;
+	size_t wanted = io->left, size;
 	long done = 0, lines_end = 0;
 	char piece[256];
-	size_t size;
 
 	(void)position;
 	while ((size = io_from_user(io, piece, sizeof(piece)))) {
 		for (size_t i = 0; i < size; i++) {
-			bool good = take(assembly, piece[i]);
-
 			done++;
-			if (!good && lines_end) {
-				assembly->skipping = false; /* the writer repeats this line from its start */
-				return lines_end;
+			if (take(assembly, piece[i])) {
+				lines_end = piece[i] == '\n' ? done : lines_end;
+				continue;
 			}
-			if (!good)
-				return -EINVAL;
-			if (piece[i] == '\n')
-				lines_end = done;
+			assembly->skipping = !lines_end && drop_rest(io, piece[size - 1]);
+			return lines_end ? lines_end : -EINVAL;
 		}
 	}
-	return io->left && !done ? -EFAULT : done;
+	return wanted && !done ? -EFAULT : done;
 }
 
 static long records_open(struct file *file)

@@ -124,6 +124,8 @@ long regular_resize(struct inode *inode, uint64_t size)
 		space_truncate_object(inode->data, size);
 		memobj_truncate(inode->data, size);
 	}
+	if (!size && !memobj_page_count(inode->data))
+		memobj_charge(inode->data, fs_account()); /* whoever fills it again */
 	inode->size = size;
 	inode_drop_set_id(inode);
 	inode_modified(inode);

@@ -25,6 +25,20 @@ static bool contains(const struct descriptor_set *set, unsigned fd)
 	return set->word[fd / 64] >> (fd % 64) & 1;
 }
 
+/*
+ * Linux looks at no more descriptors than the process's table has room for, a multiple of 64; bits beyond are
+ * ignored, not errors. A table that has shrunk since (Linux's does not) is the only difference.
+ */
+static unsigned table_room(void)
+{
+	const struct fd_table *table = current_process()->files;
+	unsigned last = OPEN_MAX - 1;
+
+	while (last > 0 && !table->files[last])
+		last--;
+	return ALIGN_UP(last + 1, 64);
+}
+
 static size_t set_bytes(unsigned count)
 {
 	return ALIGN_UP(count, 64) / 8;
@@ -79,7 +93,7 @@ static long select(int count, const uint64_t addresses[3], uint64_t deadline)
 
 	if (count < 0)
 		return -EINVAL;
-	count = MIN(count, OPEN_MAX);
+	count = MIN(count, (int)table_room());
 	for (int i = 0; i < 3; i++)
 		if (read_set(&sets[i], addresses[i], (unsigned)count, events[i]) < 0)
 			return -EFAULT;

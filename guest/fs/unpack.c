@@ -234,7 +234,9 @@ long cpio_unpack(const void *archive, size_t size, const char **reason)
 		error = -EINVAL;
 		unpacking.reason = reader.reason;
 	}
-	if (error == -EINVAL) {
+	if (error == -ENOMEM)
+		unpacking.reason = "does not fit into memory";
+	if (error < 0) {
 		snprintf(sentence, sizeof(sentence), "entry %u %s", reader.number, unpacking.reason);
 		*reason = sentence;
 	}

@@ -36,6 +36,14 @@ struct memobj *memobj_create(struct account *account)
 	return object;
 }
 
+void memobj_charge(struct memobj *object, struct account *account)
+{
+	kassert(!object->pages);
+	account_get(account);
+	account_put(object->account);
+	object->account = account;
+}
+
 void memobj_get(struct memobj *object)
 {
 	object->references++;

@@ -11,6 +11,8 @@
 struct memobj;
 
 struct memobj *memobj_create(struct account *account); /* empty, one reference; NULL: out of memory */
+/* Lets another account pay for pages from now on. The object must be empty. */
+void memobj_charge(struct memobj *object, struct account *account);
 void memobj_get(struct memobj *object);
 void memobj_put(struct memobj *object); /* the last one frees all pages */
 

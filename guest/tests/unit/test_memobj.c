@@ -113,6 +113,16 @@ static void account_outlives_its_owner(void)
 	CHECK(memobj_write(object, 5 * PAGE_SIZE, "x", 1) == 0 && account->frames == 2);
 	memobj_put(object);
 	CHECK(frame_free_count() == before);
+
+	account = account_create(10);
+	object = memobj_create(NULL);
+	CHECK(memobj_write(object, 0, "x", 1) == 0 && account->frames == 0);
+	memobj_truncate(object, 0);
+	memobj_charge(object, account);
+	CHECK(memobj_write(object, 0, "x", 1) == 0 && account->frames == 1);
+	memobj_put(object);
+	account_put(account);
+	CHECK(frame_free_count() == before);
 }
 
 static void far_pages(void)
