@@ -1,0 +1,19 @@
+# Unit tests of the launcher's pure code, under the sanitizers: build/host/tests/test_*.
+
+HOST_UNIT := $(BUILD)/host/tests
+HOST_UNIT_TESTS := $(patsubst host/tests/%.c,$(HOST_UNIT)/%,$(wildcard host/tests/test_*.c))
+HOST_UNIT_OBJECTS := $(patsubst %,$(HOST_UNIT)/%.o,$(filter-out host/main.c,$(HOST_SOURCES)) $(HOST_SHARED))
+HOST_UNIT_FLAGS := $(HOST_BUILD) -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$(HOST_UNIT)/%.c.o: %.c $(BUILD)/host/include/host/commit.h
+	@mkdir -p $(@D)
+	$(CC) $(HOST_UNIT_FLAGS) -c $< -o $@
+
+$(HOST_UNIT)/launcher.a: $(HOST_UNIT_OBJECTS)
+	rm -f $@
+	ar rcs $@ $^
+
+$(HOST_UNIT)/test_%: $(HOST_UNIT)/host/tests/test_%.c.o $(HOST_UNIT)/launcher.a
+	$(CC) -fsanitize=address,undefined -o $@ $^
+
+TESTS += $(HOST_UNIT_TESTS)
