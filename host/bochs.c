@@ -138,8 +138,8 @@ static int start(const struct engine_config *config, struct guest *guest, char *
 	uint64_t mark = choose_mark();
 
 	if (!bochs || !program) {
-		free(bochs);
 		snprintf(reason, size, bochs ? "bochs-bin is no longer in PATH" : "out of memory");
+		free(bochs);
 		return -1;
 	}
 	snprintf(bochs->mark, sizeof(bochs->mark), "0x%016lx", mark);

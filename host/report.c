@@ -18,27 +18,35 @@ void report_progress_end(void)
 	progress_shown = false;
 }
 
+/* What guests and emulators say may hold anything: no control character reaches the terminal. */
+static void print_line(const char *prefix, const char *format, va_list list)
+{
+	char text[4096];
+
+	vsnprintf(text, sizeof(text), format, list);
+	for (char *at = text; *at; at++)
+		if (((unsigned char)*at < 0x20 && *at != '\n' && *at != '\t') || *at == 0x7f)
+			*at = '?';
+	report_progress_end();
+	fprintf(stderr, "%s%s\n", prefix, text);
+}
+
 void report_error(const char *format, ...)
 {
 	va_list list;
 
-	report_progress_end();
-	fputs("portcullis: ", stderr);
 	va_start(list, format);
-	vfprintf(stderr, format, list);
+	print_line("portcullis: ", format, list);
 	va_end(list);
-	fputc('\n', stderr);
 }
 
 void report_line(const char *format, ...)
 {
 	va_list list;
 
-	report_progress_end();
 	va_start(list, format);
-	vfprintf(stderr, format, list);
+	print_line("", format, list);
 	va_end(list);
-	fputc('\n', stderr);
 }
 
 void report_progress(const char *format, ...)

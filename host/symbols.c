@@ -13,11 +13,10 @@ struct symbols {
 	size_t names_size;
 };
 
-/* The section's bytes, or NULL when they are not all in the file or not aligned there. */
-static const void *section_data(const struct buffer *file, const Elf64_Shdr *section, size_t alignment)
+/* The section's bytes, or NULL when they are not all in the file. */
+static const void *section_data(const struct buffer *file, const Elf64_Shdr *section)
 {
-	if (section->sh_offset > file->size || section->sh_size > file->size - section->sh_offset ||
-	    section->sh_offset % alignment)
+	if (section->sh_offset > file->size || section->sh_size > file->size - section->sh_offset)
 		return NULL;
 	return file->data + section->sh_offset;
 }
@@ -28,7 +27,7 @@ static bool is_elf64(const struct buffer *file)
 
 	return file->size >= sizeof(*header) && !memcmp(header->e_ident, ELFMAG, SELFMAG) &&
 	       header->e_ident[EI_CLASS] == ELFCLASS64 && header->e_shentsize == sizeof(Elf64_Shdr) &&
-	       header->e_shoff <= file->size && header->e_shoff % _Alignof(Elf64_Shdr) == 0 &&
+	       header->e_shoff <= file->size &&
 	       header->e_shnum <= (file->size - header->e_shoff) / sizeof(Elf64_Shdr);
 }
 
@@ -45,9 +44,9 @@ static bool find_table(struct symbols *symbols)
 
 		if (section->sh_type != SHT_SYMTAB || section->sh_link >= header->e_shnum)
 			continue;
-		symbols->table = section_data(&symbols->file, section, _Alignof(Elf64_Sym));
+		symbols->table = section_data(&symbols->file, section);
 		symbols->count = section->sh_size / sizeof(Elf64_Sym);
-		symbols->names = section_data(&symbols->file, &sections[section->sh_link], 1);
+		symbols->names = section_data(&symbols->file, &sections[section->sh_link]);
 		symbols->names_size = sections[section->sh_link].sh_size;
 		return symbols->table && symbols->names && symbols->names_size &&
 		       symbols->names[symbols->names_size - 1] == '\0';
