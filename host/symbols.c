@@ -13,6 +13,9 @@ struct symbols {
 	size_t names_size;
 };
 
+#define ALIGNED(offset)                                                                                      \
+	((offset) % sizeof(uint64_t) == 0) /* as the format asks for; the file's buffer is, too */
+
 /* The section's bytes, or NULL when they are not all in the file. */
 static const void *section_data(const struct buffer *file, const Elf64_Shdr *section)
 {
@@ -27,7 +30,7 @@ static bool is_elf64(const struct buffer *file)
 
 	return file->size >= sizeof(*header) && !memcmp(header->e_ident, ELFMAG, SELFMAG) &&
 	       header->e_ident[EI_CLASS] == ELFCLASS64 && header->e_shentsize == sizeof(Elf64_Shdr) &&
-	       header->e_shoff <= file->size &&
+	       ALIGNED(header->e_shoff) && header->e_shoff <= file->size &&
 	       header->e_shnum <= (file->size - header->e_shoff) / sizeof(Elf64_Shdr);
 }
 
@@ -42,7 +45,8 @@ static bool find_table(struct symbols *symbols)
 	for (unsigned i = 0; i < header->e_shnum; i++) {
 		const Elf64_Shdr *section = &sections[i];
 
-		if (section->sh_type != SHT_SYMTAB || section->sh_link >= header->e_shnum)
+		if (section->sh_type != SHT_SYMTAB || !ALIGNED(section->sh_offset) ||
+		    section->sh_link >= header->e_shnum)
 			continue;
 		symbols->table = section_data(&symbols->file, section);
 		symbols->count = section->sh_size / sizeof(Elf64_Sym);
