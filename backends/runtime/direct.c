@@ -117,6 +117,11 @@ void **portcullis_client_state(void)
 	return &state;
 }
 
+int portcullis_attach_library(const char *name, unsigned flags)
+{
+	return portcullis_attach(name, flags);
+}
+
 _Noreturn void portcullis_fail(void)
 {
 	abort();

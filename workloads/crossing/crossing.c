@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "empty.h"
+#include "outer.h"
 #include "portcullis/portcullis.h"
 #include "twin.h"
 
@@ -209,11 +210,13 @@ int main(int argc, char **argv)
 	}
 	attach("empty");
 	attach("twin");
+	attach("outer");
 	memset(buffer, 1, sizeof(buffer));
 	measure("direct", "count", 0, direct_call, NULL, arguments);
 	measure("system_call", "count", 0, null_system_call, NULL, arguments);
 	measure("empty", "count", 0, empty_0, NULL, arguments);
 	measure("alternating", "count", 0, empty_0, twin_0, arguments);
+	measure("nested", "count", 0, outer_0, NULL, arguments);
 	measure_arguments();
 	measure_copies();
 	return 0;

@@ -64,6 +64,12 @@ const struct portcullis_client *portcullis_client(void);
 void **portcullis_client_state(void);
 void **portcullis_state_of(const struct portcullis_client *client);
 
+/*
+ * Lets this library call the library `name`, whose stubs it links: usually from its init function. The process is attached to it
+ * as portcullis_attach() would, unless it is already; a shared library can call shared ones only. 0 or -errno, as domain_attach.
+ */
+int portcullis_attach_library(const char *name, unsigned flags);
+
 /* A broken invariant of the library: stops it. The domain is failed; its clients get errors from then on. */
 _Noreturn void portcullis_fail(void);
 
