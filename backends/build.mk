@@ -101,3 +101,5 @@ $(BACKEND_TESTS)/count_direct: $(BUILD)/program/workloads/examples/counter/count
 	$(MUSL_CC) -static -o $@ $^
 
 TESTS += $(patsubst %,$(BACKEND_TESTS)/%,heap_test scan_test parse_test fuzz_image string_test load_test count_direct)
+
+include $(wildcard backends/tests/*/build.mk)

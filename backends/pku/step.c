@@ -36,12 +36,16 @@ static size_t read_code(const struct space *space, uint64_t address, uint8_t byt
 {
 	size_t size = 0;
 
-	for (; size < INSTRUCTION_MAX; size++, address++) {
+	while (size < INSTRUCTION_MAX) {
 		const uint64_t *entry = pagetable_entry(space->pml4, address & PAGE_MASK);
+		size_t part = MIN(INSTRUCTION_MAX - size, PAGE_SIZE - (address & ~PAGE_MASK));
 
 		if (!entry || !*entry)
 			break;
-		bytes[size] = ((uint8_t *)phys_to_virt(*entry & PTE_ADDRESS))[address & ~PAGE_MASK];
+		memcpy(bytes + size, (char *)phys_to_virt(*entry & PTE_ADDRESS) + (address & ~PAGE_MASK),
+		       part);
+		size += part;
+		address += part;
 	}
 	return size;
 }

@@ -1,0 +1,33 @@
+/*
+ * What attack programs share. Each is `PROGRAM CASE`: it attaches to the vault, tries one way to its secret,
+ * and ends in one of these ways:
+ *
+ *   prints "secret SECRET" and exits 0     the attack has succeeded: the vault itself has confirmed the
+ * secret prints "refused: WHY" and exits 1      nothing was gained dies of a signal                       the
+ * kernel ended it
+ */
+#ifndef ATTACK_H
+#define ATTACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct attack {
+	const char *name;
+	void (*run)(void); /* may return: nothing was gained */
+};
+
+/* main() of an attack program; the last row has no name. The vault is attached when a case runs. */
+int attack_main(int argc, char **argv, const struct attack *table);
+
+extern char **attack_arguments; /* argv, for a case that executes the program again */
+
+/* Reads the secret with the rights that the thread has now, and ends the program. */
+_Noreturn void attack_read_secret(void);
+
+_Noreturn void attack_refused(const char *why);
+
+/* Waits for the child and ends the way that it ended. */
+_Noreturn void attack_end_like(int child);
+
+#endif

@@ -1,0 +1,31 @@
+/* Code made at run time, and ways to call it. */
+#ifndef CODE_H
+#define CODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE 4096UL
+
+#define WRPKRU 0x0f, 0x01, 0xef
+#define RET    0xc3
+
+#define ALL_RIGHTS 0U
+
+uint32_t code_rights(void); /* RDPKRU */
+
+/* Calls `code` with EAX = rights and ECX = EDX = 0. It must be WRPKRU or nothing much, and RET. */
+void code_call(const void *code, uint32_t rights);
+
+/* The same, but jumps there by IRETQ with RFLAGS.RF set. */
+void code_call_resuming(const void *code, uint32_t rights);
+
+/* Anonymous private memory, readable and writable, filled with RET. Ends the program on errors. */
+uint8_t *code_memory(unsigned pages);
+
+/* Makes whole pages executable, or writable again. Ends the program with "refused:" when that is not allowed.
+ */
+void code_finish(void *memory, unsigned pages);
+void code_reopen(void *memory, unsigned pages);
+
+#endif
