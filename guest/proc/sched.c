@@ -18,7 +18,7 @@ static int last_tid = 1;
  */
 
 /* Programs the next timer interrupt: the first timer, the limit of the run, or the end of the quantum. */
-static void rearm(void)
+void sched_rearm(void)
 {
 	uint64_t deadline = MIN(timers_first(), run_deadline());
 
@@ -40,7 +40,7 @@ void sched_timer_interrupt(void)
 	run_check_limit(now);
 	if (now >= this_cpu->quantum_end)
 		this_cpu->reschedule = true;
-	rearm();
+	sched_rearm();
 }
 
 /* ---- creation ---------------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ void thread_wake(struct thread *thread)
 	list_add_tail(&run_queue, &thread->run_link);
 	if (current_thread() == this_cpu->idle)
 		this_cpu->reschedule = true;
-	rearm();
+	sched_rearm();
 }
 
 /* Runs in the next thread's context, right after the stacks were switched. */
@@ -183,7 +183,7 @@ void schedule(void)
 		list_remove(&next->run_link);
 	}
 	this_cpu->quantum_end = read_tsc() + ns_to_ticks(QUANTUM_NS);
-	rearm();
+	sched_rearm();
 	if (next != thread)
 		switch_to(next);
 }

@@ -25,6 +25,9 @@ _Noreturn void thread_retire(void); /* the current thread leaves the CPU for eve
 
 void sched_timer_interrupt(void);
 
+/* Programs the next timer interrupt anew: the earliest timer, the run's limit or the quantum has changed. */
+void sched_rearm(void);
+
 /* What every way out of the kernel to user mode does: switch threads, deliver signals, stop the kernel's
  * clock. */
 void exit_to_user(struct regs *regs);

@@ -1,6 +1,6 @@
 #include "proc/timers.h"
 
-#include "proc/wait.h"
+#include "proc/sched.h"
 
 static struct list timers = LIST_INIT(timers); /* by deadline */
 
@@ -13,6 +13,7 @@ void timers_add(struct timer *timer, uint64_t deadline, void (*fire)(struct time
 	timer->deadline = deadline;
 	timer->fire = fire;
 	list_add(place, &timer->link);
+	sched_rearm();
 }
 
 void timers_remove(struct timer *timer)
