@@ -14,7 +14,7 @@
 
 #define PAGE  4096UL
 #define PAGES 48
-#define BASE  ((unsigned char *)0x200000000000)
+#define BASE  ((unsigned char *)0x100000000000)
 
 struct page {
 	bool mapped, shared;
