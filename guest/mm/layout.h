@@ -25,6 +25,7 @@
 #define PML4_SLOT(va)    (((va) >> 39) & 511)
 
 #define USER_BASE         0x10000UL
+#define LOWER_HALF_END    (1UL << 47)
 #define APPLICATION_END   (63 * PML4_SLOT_SIZE)
 #define USER_STACK_TOP    (APPLICATION_END - PAGE_SIZE) /* the initial thread's stack grows down from here */
 #define MMAP_TOP          (APPLICATION_END - (128UL << 20)) /* mmap searches downwards from here: room for the stack above */

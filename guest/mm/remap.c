@@ -67,6 +67,8 @@ long space_remap(struct space *space, uint64_t address, uint64_t old_length, uin
 		return -EINVAL;
 	if (!mapping || old_length > mapping->end - address)
 		return -EFAULT;
+	if (new_length > old_length && !space_may_grow(space, new_length - old_length))
+		return -ENOMEM;
 	if (target) {
 		if (!is_application_range(target, new_length) ||
 		    (target < address + old_length && address < target + new_length))

@@ -31,6 +31,7 @@ struct space *space_create(struct account *account)
 	list_init(&space->mappings);
 	space->references = 1;
 	space->account = account;
+	space->size_limit = UINT64_MAX;
 	space->stack_limit = STACK_LIMIT;
 	return space;
 }
@@ -157,6 +158,8 @@ static long place(struct space *space, uint64_t address, uint64_t length, unsign
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
 		if (address & ~PAGE_MASK)
 			return -EINVAL;
+		if (address > LOWER_HALF_END - length)
+			return -ENOMEM;
 		if (!is_application_range(address, length))
 			return -EPERM;
 		if (flags & MAP_FIXED_NOREPLACE) {
@@ -176,6 +179,22 @@ static long place(struct space *space, uint64_t address, uint64_t length, unsign
 		return (long)address;
 	address = mapping_find_gap(space, length);
 	return address ? (long)address : -ENOMEM;
+}
+
+bool space_may_grow(const struct space *space, uint64_t length)
+{
+	return length <= space->size_limit && space->mapped <= space->size_limit - length;
+}
+
+/* The bytes of [start, end) that are mapped. */
+static uint64_t mapped_in(struct space *space, uint64_t start, uint64_t end)
+{
+	struct mapping *mapping = mapping_first(space, start);
+	uint64_t sum = 0;
+
+	for (; mapping && mapping->start < end; mapping = mapping_next(mapping))
+		sum += MIN(mapping->end, end) - MAX(mapping->start, start);
+	return sum;
 }
 
 /* What a guard has seen must stay: memory that others can write is never executable. */
@@ -208,6 +227,9 @@ long space_map(struct space *space, uint64_t address, uint64_t length, unsigned 
 	if (is_refused(space, model.shared, prot))
 		return -EACCES;
 	length = ALIGN_UP(length, PAGE_SIZE);
+	if (!space_may_grow(space, length) &&
+	    !(flags & MAP_FIXED && space_may_grow(space, length - mapped_in(space, address, address + length))))
+		return -ENOMEM;
 	if (model.shared && !object) {
 		own = model.object = memobj_create(space->account);
 		if (!own)
@@ -341,6 +363,7 @@ struct space *space_fork(struct space *parent)
 	child->guard = parent->guard;
 	child->brk_start = parent->brk_start;
 	child->brk = parent->brk;
+	child->size_limit = parent->size_limit;
 	child->stack_limit = parent->stack_limit;
 	list_for_each (node, &parent->mappings) {
 		const struct mapping *mapping = list_entry(node, struct mapping, link);

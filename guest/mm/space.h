@@ -72,6 +72,7 @@ struct space {
 	struct mapping *last_found; /* by space_find; NULL: none */
 	unsigned mapping_count;
 	uint64_t mapped;    /* bytes in `mappings` */
+	uint64_t size_limit; /* bytes that `mapped` may reach (RLIMIT_AS); UINT64_MAX at first */
 	uint64_t stack_limit; /* bytes that a MAP_GROWSDOWN mapping may reach (RLIMIT_STACK); STACK_LIMIT at first */
 	uint64_t brk_start; /* set by exec */
 	uint64_t brk;
@@ -104,7 +105,7 @@ void space_switch(struct space *space); /* loads CR3 if it is not loaded already
  * Maps `length` bytes. `address` is a hint, or exact with MAP_FIXED (replacing what is there) or
  * MAP_FIXED_NOREPLACE. `object` NULL: anonymous (a shared anonymous mapping gets an object of its own). `inode` for files
  * (may be NULL); references are taken, not moved. Returns the address, or -errno: EINVAL, ENOMEM, EEXIST, EPERM for
- * addresses outside the application's range or W+X.
+ * addresses of the lower half outside the application's range or W+X.
  */
 long space_map(struct space *space, uint64_t address, uint64_t length, unsigned prot, unsigned flags,
                struct memobj *object, uint64_t offset, struct inode *inode);
@@ -117,6 +118,9 @@ long space_protect(struct space *space, uint64_t address, uint64_t length, unsig
  */
 long space_remap(struct space *space, uint64_t address, uint64_t old_length, uint64_t new_length, bool may_move,
                  uint64_t target);
+
+/* Whether `length` more bytes may be mapped. */
+bool space_may_grow(const struct space *space, uint64_t length);
 
 /* The mapping that holds `address`, or NULL. */
 struct mapping *space_find(struct space *space, uint64_t address);

@@ -192,8 +192,10 @@ long sys_clock_nanosleep(int clock, int flags, uint64_t address, uint64_t remain
 	struct restart *restart = &current_thread()->restart;
 	long error;
 
+	if (clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID)
+		return -EOPNOTSUPP;
 	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-		return clock == CLOCK_PROCESS_CPUTIME_ID ? -EOPNOTSUPP : -EINVAL;
+		return -EINVAL;
 	if (flags & TIMER_ABSTIME) {
 		*restart = (struct restart){0};
 		error = timespec_absolute_deadline(address, clock == CLOCK_REALTIME, &restart->deadline);

@@ -12,6 +12,7 @@
 #include "plan/run.h"
 #include "proc/elf.h"
 #include "proc/lifecycle.h"
+#include "proc/rlimit.h"
 #include "proc/process.h"
 #include "proc/rlimit.h"
 #include "proc/sched.h"
@@ -125,13 +126,16 @@ static long open_executable(const char *path, struct inode **inode)
 	return error;
 }
 
-/* "#! interpreter [argument]": the words, cut out of `line`. 0 or -ENOEXEC. */
+/* "#! interpreter [argument]": the words, cut out of `line`, which ends with a newline or the file. 0 or -ENOEXEC. */
 static long parse_script_line(char *line, char **interpreter, char **argument)
 {
 	char *word = line + 2, *end = strchr(line, '\n');
 
-	if (!end)
-		return -ENOEXEC;
+	if (!end) {
+		end = line + strlen(line);
+		if (end == line + SCRIPT_LINE - 1)
+			return -ENOEXEC;
+	}
 	while (end > line + 2 && (end[-1] == ' ' || end[-1] == '\t'))
 		end--;
 	*end = '\0';
@@ -456,6 +460,7 @@ static long exec_program(struct program *program, const char *path, const struct
 	space = space_create(process->run ? process->run->account : NULL);
 	if (!space)
 		return -ENOMEM;
+	rlimits_apply(process, space);
 	domain_guard_space(process, space);
 	become_only_thread(process);
 	error = unshare(process);

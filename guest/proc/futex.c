@@ -231,7 +231,8 @@ void futex_thread_exit(struct thread *thread)
 		return;
 	if (thread->robust_list)
 		release_robust_list(thread);
-	if (thread->clear_tid && thread->process->thread_count > 1) {
+	/* Somebody must be left to see it: another thread, or a process that shares the space. */
+	if (thread->clear_tid && (thread->process->thread_count > 1 || thread->process->space->references > 1)) {
 		put_user_u32(thread->clear_tid, 0);
 		wake_one(thread->clear_tid);
 	}

@@ -103,7 +103,7 @@ static bool to_ns(int64_t seconds, int64_t microseconds, uint64_t *ns)
 
 static long put_timer(uint64_t address, const struct interval_timer *timer)
 {
-	uint64_t value = remaining_ns(timer) / 1000, interval = ticks_to_ns(timer->interval) / 1000;
+	uint64_t value = remaining_ns(timer) / 1000, interval = (ticks_to_ns(timer->interval) + 500) / 1000;
 	struct timer_value user = {
 	        .interval_seconds = (int64_t)(interval / 1000000),
 	        .interval_microseconds = (int64_t)(interval % 1000000),

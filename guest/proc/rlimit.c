@@ -6,7 +6,13 @@
 
 #define RLIMIT_STACK  3
 #define RLIMIT_CORE   4
+#define RLIMIT_AS     9
 #define RLIM_INFINITY UINT64_MAX
+
+void rlimits_apply(const struct process *process, struct space *space)
+{
+	space->size_limit = process->soft_limits[RLIMIT_AS];
+}
 
 void rlimits_init(struct process *process, const struct process *parent)
 {
@@ -31,6 +37,8 @@ static long set_limit(struct process *process, unsigned resource, uint64_t soft,
 		return -EPERM;
 	process->soft_limits[resource] = soft;
 	process->hard_limits[resource] = hard;
+	if (process->space)
+		rlimits_apply(process, process->space);
 	return 0;
 }
 

@@ -161,6 +161,8 @@ long signal_frame_push(struct regs *regs, const struct signal_info *info, const 
 	address = ALIGN_DOWN(frame.ucontext.context.fpstate - sizeof(frame), 16) - 8;
 	if (copy_to_user(address, &frame, sizeof(frame)))
 		return -EFAULT;
+	fpu_reset(thread->xsave); /* handlers start with the default control words */
+	fpu_load(thread->xsave);
 	regs->rdi = info->number;
 	regs->rsi = address + offsetof(struct signal_frame, info);
 	regs->rdx = address + offsetof(struct signal_frame, ucontext);
@@ -195,6 +197,12 @@ static long pop_fpu(uint64_t fpstate)
 	return 0;
 }
 
+/* The selectors of user mode, whatever their privilege bits: those are set at the return. */
+static bool selectors_are_valid(const struct sigcontext *context)
+{
+	return (context->cs | 3) == SELECTOR_USER_CODE && (context->ss | 3) == SELECTOR_USER_DATA;
+}
+
 /* Never changes PKRU, the view, a segment base or a system flag. A frame that cannot be read kills the
  * process. */
 long sys_rt_sigreturn(void)
@@ -205,7 +213,7 @@ long sys_rt_sigreturn(void)
 	const struct sigcontext *context = &ucontext.context;
 
 	if (copy_from_user(&ucontext, regs->rsp, sizeof(ucontext)) || context->rip >= thread->user_limit ||
-	    pop_fpu(context->fpstate)) {
+	    !selectors_are_valid(context) || pop_fpu(context->fpstate)) {
 		signal_fault(SIGSEGV, SI_KERNEL, 0);
 		return 0;
 	}

@@ -54,8 +54,11 @@ void process_report_stop(struct process *process, int signal)
 	wake_all(&parent->event);
 }
 
+/* A child that ends with another signal than SIGCHLD, or with none, is a "clone" child: it is waited for on demand. */
 static bool matches(const struct process *child, const struct wanted *wanted)
 {
+	if (!(wanted->options & WALL) && (child->exit_signal != SIGCHLD) != !!(wanted->options & WCLONE))
+		return false;
 	switch (wanted->type) {
 	case P_PID:
 		return child->pid == wanted->id;

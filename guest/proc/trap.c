@@ -91,8 +91,8 @@ static void user_page_fault(struct regs *regs, uint64_t address)
 		result = space_fault(current_process()->space, address, regs->error | FAULT_U);
 	else if (address >= DOMAIN_BASE && address < DOMAIN_END)
 		result = domain_fault(address, regs->error);
-	else if (regs->error & FAULT_P)
-		result = FAULT_PROTECTION;
+	else if (address < DOMAIN_BASE && regs->error & FAULT_P)
+		result = FAULT_PROTECTION; /* the kernel's window: the upper half, as in Linux, is never mapped */
 	switch (result) {
 	case FAULT_RESOLVED:
 		domain_space_filled(current_process()->space, address);
@@ -166,7 +166,6 @@ static void user_exception(struct regs *regs)
 		write_dr6(DR6_RESET);
 		if (domain_debug_exception(regs, dr6))
 			return;
-		regs->rflags &= ~RFLAGS_TF;
 	}
 	raise(regs, signal, code, address);
 }
