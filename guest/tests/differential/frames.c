@@ -110,6 +110,7 @@ CASE(fault_at_a_fetch)
 	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED
 	                     ? -1
 	                     : 0);
+	*(volatile char *)0x70000000 = 1; /* the page is present */
 	say("no execution\n");
 	FAULT("sub $128, %%rsp; mov $0x70000000, %%ebx\n1: call *%%rbx\n2: add $128, %%rsp; jmp 3f\n3:");
 }

@@ -456,7 +456,7 @@ CASE(signal_to_own_group)
 	in_child("child", kill_own_group, NULL);
 }
 
-static int children_reported;
+static volatile int children_reported;
 
 static void child_signal(int number, siginfo_t *info, void *context)
 {
@@ -465,6 +465,13 @@ static void child_signal(int number, siginfo_t *info, void *context)
 	say("handler: %s, code %d, status %d, user %d\n", signal_name(number),
 	    info->si_code == CLD_DUMPED ? CLD_KILLED : info->si_code, info->si_status,
 	    info->si_uid == getuid());
+}
+
+/* A child's signal may come later than what waitpid tells. */
+static void await_reports(int count)
+{
+	while (children_reported < count)
+		sleep_ms(1);
 }
 
 CASE(child_signal_fields)
@@ -478,12 +485,15 @@ CASE(child_signal_fields)
 	in_child("dies", die_of, &term);
 	pid = start_child(wait_for_ever, NULL);
 	must("kill", kill(pid, SIGSTOP));
+	await_reports(3);
 	must("wait", waitpid(pid, &status, WUNTRACED));
 	say_status("status", status);
 	must("kill", kill(pid, SIGCONT));
+	await_reports(4);
 	must("wait", waitpid(pid, &status, WCONTINUED));
 	say_status("status", status);
 	must("kill", kill(pid, SIGKILL));
+	await_reports(5);
 	finish_child("killed", pid);
 	action.sa_flags |= SA_NOCLDSTOP;
 	must("sigaction", sigaction(SIGCHLD, &action, NULL));
