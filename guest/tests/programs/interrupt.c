@@ -3,8 +3,7 @@
  * blocking system call. Whatever the moment, the call completes, restarts or says EINTR, the handler runs
  * exactly once, and no wake-up and no byte is lost. (A lost wake-up shows as a run that never ends.)
  *
- * The moment is set by a delay loop between the start of the timer and the call: where a tick is an
- * instruction, successive delays are two ticks apart.
+ * The moment is set by a delay between the start of the timer and the call, one instruction longer each time.
  */
 #include <errno.h>
 #include <poll.h>
@@ -19,18 +18,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TIMER_MICROSECONDS 10
+#define TIMER_MICROSECONDS 50
 #define FUTEX_WAIT_PRIVATE 128
 #define PIPE_PAGES         16
-#define SLEEP_NS           3000
+#define SLEEP_NS           10000
 #define SLACK_NS           100000 /* Linux counts a timer's slack as time left */
 
 static volatile int handled;
-static volatile uint64_t handled_at;
 static uint32_t word;
 static int ends[2];
 static void (*in_handler)(void);
-static long point;
+static long point, interrupted;
 
 static _Noreturn void fail(const char *what)
 {
@@ -38,18 +36,9 @@ static _Noreturn void fail(const char *what)
 	exit(1);
 }
 
-static uint64_t ticks(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
-
 static void handler(int number)
 {
 	(void)number;
-	handled_at = ticks();
 	handled++;
 	if (in_handler)
 		in_handler();
@@ -64,10 +53,15 @@ static void start_timer(void)
 		fail("setitimer");
 }
 
-static void delay(long rounds)
+/* Executes `count` instructions more than delay(0) does. */
+static void delay(long count)
 {
-	if (rounds > 0)
-		__asm__ volatile("1: dec %0; jnz 1b" : "+r"(rounds));
+	long rounds = count / 2 + 1;
+
+	__asm__ volatile("test $1, %1; jz 1f; nop; 1: dec %0; jnz 1b"
+	                 : "+r"(rounds)
+	                 : "r"((int)count)
+	                 : "cc");
 }
 
 static void set_handler(int flags)
@@ -124,10 +118,12 @@ static void read_plain(void)
 	ssize_t size = read(ends[0], &byte, 1);
 
 	wait_until_handled();
-	if (size < 0 && errno == EINTR)
+	if (size < 0 && errno == EINTR) {
 		take_byte();
-	else if (size != 1)
+		interrupted++;
+	} else if (size != 1) {
 		fail("read");
+	}
 }
 
 /* A byte is there: read completes in any case. */
@@ -156,6 +152,7 @@ static void sleep_short(void)
 	if (result < 0 &&
 	    (errno != EINTR || left.tv_sec != 0 || left.tv_nsec < 0 || left.tv_nsec > SLEEP_NS + SLACK_NS))
 		fail("nanosleep");
+	interrupted += result < 0;
 	wait_until_handled();
 }
 
@@ -170,6 +167,7 @@ static void futex_wait(void)
 
 	if (result != -1 || (errno != EINTR && errno != EAGAIN))
 		fail("futex");
+	interrupted += errno == EINTR;
 	wait_until_handled();
 	word = 0;
 }
@@ -253,13 +251,13 @@ static void fill_pipe(void)
 			fail("write");
 }
 
-/* Rounds of the delay loop between the start of the timer and its signal. */
-static long rounds_until_signal(void)
+/* Instructions of the delay between the start of the timer and its signal. */
+static long delay_until_signal(void)
 {
 	long low = 0, high = 1 << 20;
 
 	set_handler(0);
-	while (low + 1 < high) { /* the signal comes within `high` rounds, not within `low` */
+	while (low + 1 < high) { /* the signal comes within a delay of `high`, not of `low` */
 		long middle = low + (high - low) / 2;
 		int seen;
 
@@ -277,7 +275,7 @@ static long rounds_until_signal(void)
 
 int main(int argc, char **argv)
 {
-	long points, middle;
+	long points, middle, first;
 	size_t row = 0;
 
 	while (argc == 3 && row < sizeof(calls) / sizeof(calls[0]) && strcmp(argv[1], calls[row].name))
@@ -291,8 +289,8 @@ int main(int argc, char **argv)
 	}
 	if (pipe(ends) < 0)
 		fail("pipe");
-	middle = rounds_until_signal();
-	printf("interrupt: %s: signal after %ld rounds, %ld points\n", argv[1], middle, points);
+	middle = delay_until_signal();
+	printf("interrupt: %s: signal after %ld instructions, %ld points\n", argv[1], middle, points);
 	fflush(stdout);
 	in_handler = calls[row].in_handler;
 	set_handler(calls[row].flags);
@@ -300,10 +298,13 @@ int main(int argc, char **argv)
 		set_mask(SIG_BLOCK);
 	if (calls[row].full)
 		fill_pipe();
+	/* Most points lie before the signal: in the call. */
+	first = middle > points * 3 / 4 ? middle - points * 3 / 4 : 0;
 	for (point = 0; point < points; point++) {
 		start_timer();
-		delay(middle - points * 3 / 4 + point); /* most points lie before the signal: in the call */
+		delay(first + point);
 		calls[row].call();
 	}
+	printf("interrupt: %s: %ld calls interrupted\n", argv[1], interrupted);
 	return 0;
 }
