@@ -97,14 +97,14 @@ def seconds_of_build():
 class Table:
     def __init__(self):
         self.good = True
-        print(f"{'':58}{'measured':>14}{'at most':>14}")
+        print(f"{'':58}{'measured':>18}{'at most':>18}")
 
     def row(self, what, value, limit, form="{:,}", unit=""):
         over = limit is not None and value > limit
         self.good &= not over
         shown = form.format(value) + unit
         bound = "" if limit is None else form.format(limit) + unit
-        print(f"{what:58}{shown:>14}{bound:>14}{'  OVER' if over else ''}")
+        print(f"{what:58}{shown:>18}{bound:>18}{'  OVER' if over else ''}")
 
     def seconds(self, what, value, limit):
         self.row(what, value, limit, "{:.2f}", " s")
