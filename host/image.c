@@ -114,3 +114,17 @@ int image_build(const struct image_parts *parts, char *reason, size_t size)
 	buffer_free(&image);
 	return fd;
 }
+
+int image_check_rom(const char *path, char *reason, size_t size)
+{
+	struct buffer rom = {0};
+	int error = buffer_read_file(&rom, path), result = 0;
+
+	if (error)
+		result = fail(reason, size, "ROM %s: %s", path, strerror(-error));
+	else if (rom.size != ROM_SIZE)
+		result = fail(reason, size, "ROM %s: %zu bytes, but a reset ROM has %d", path, rom.size,
+		              ROM_SIZE);
+	buffer_free(&rom);
+	return result;
+}

@@ -81,7 +81,7 @@ static bool try_engine(const struct engine *engine, struct buffer *boot, struct 
 		return false;
 	buffer_printf(&command, "tsc_hz=%lu", engine->tsc_hz);
 	parts.command = command.data;
-	config.image = image_build(&parts, reason, size);
+	config.image = image_check_rom(config.rom, reason, size) < 0 ? -1 : image_build(&parts, reason, size);
 	if (config.image >= 0) {
 		result = watch_guest(engine, &config, TRIAL_SECONDS, &events, outcome, reason, size);
 		close(config.image);

@@ -55,7 +55,7 @@ static int start_process(const struct engine_config *config, struct guest *guest
 	                        PROGRAM, "-nodefaults", "-no-user-config", "-display", "none", "-accel",
 	                        "tcg", "-cpu", "max", "-m", memory, "-bios", config->rom, "-device", loader,
 	                        /* A reset, which a triple fault asks for, stops the machine as it is. */
-	                        "-action", "reboot=shutdown,shutdown=pause", "-chardev",
+	                        "-action", "reboot=shutdown,shutdown=pause", "-S", "-chardev",
 	                        "stdio,id=console,signal=off", "-device",
 	                        "isa-debugcon,iobase=0xe9,chardev=console", "-device",
 	                        "isa-debug-exit,iobase=0xf4,iosize=4", "-chardev", socket, "-mon",
@@ -103,8 +103,8 @@ static int start(const struct engine_config *config, struct guest *guest, char *
 	close(pair[1]);
 	if (result < 0)
 		release(guest);
-	else
-		send_line(guest, "{\"execute\": \"qmp_capabilities\"}\n");
+	else /* -S above: events come after the first command only, so the guest must not run before it */
+		send_line(guest, "{\"execute\": \"qmp_capabilities\"}\n{\"execute\": \"cont\"}\n");
 	return result;
 }
 

@@ -9,11 +9,8 @@
 #include "host/report.h"
 #include "host/session.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DEFAULT_MEMORY  64
 #define DEFAULT_TIMEOUT 600
@@ -123,8 +120,11 @@ static int prepare(const struct engine *engine, char *reason, size_t size)
 {
 	struct image_parts parts = {.kernel = request.kernel, .memory = (unsigned)request.memory};
 	struct buffer command = {0};
-	int error = buffer_read_file(&parts.plan, request.plan), image = -1;
+	int error, image = -1;
 
+	if (image_check_rom(request.rom, reason, size) < 0)
+		return -1;
+	error = buffer_read_file(&parts.plan, request.plan);
 	if (error)
 		snprintf(reason, size, "plan %s: %s", request.plan, strerror(-error));
 	else if (!request.root || archive_load(request.root, &parts.archive, reason, size) == 0) {
@@ -199,10 +199,6 @@ static int run(int argc, char **argv)
 	image = prepare(engine, reason, sizeof(reason));
 	if (image < 0) {
 		report_error("%s", reason);
-		return STATUS_USAGE;
-	}
-	if (access(request.rom, R_OK) < 0) {
-		report_error("ROM %s: %s", request.rom, strerror(errno));
 		return STATUS_USAGE;
 	}
 	for (unsigned i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
