@@ -22,6 +22,11 @@ int attack_main(int argc, char **argv, const struct attack *table);
 
 extern char **attack_arguments; /* argv, for a case that executes the program again */
 
+const void *attack_secret_address(void);
+
+/* Ends the program with what was found there: the first 16 bytes. */
+_Noreturn void attack_found(const void *secret);
+
 /* Reads the secret with the rights that the thread has now, and ends the program. */
 _Noreturn void attack_read_secret(void);
 

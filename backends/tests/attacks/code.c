@@ -26,27 +26,52 @@ void code_call(const void *code, uint32_t rights)
 	                 : "memory", "cc", "r8", "r9");
 }
 
-void code_call_resuming(const void *code, uint32_t rights)
-{
-	uint32_t zero = 0;
+/* Goes on at R10 with RFLAGS.RF set, on the same stack. */
+extern const char resume_at[];
 
-	__asm__ volatile("sub $128, %%rsp\n"
-	                 "lea 1f(%%rip), %%r8\n"
-	                 "push %%r8\n" /* where RET goes */
-	                 "mov %%rsp, %%r9\n"
-	                 "mov %%ss, %%r8d\n"
-	                 "push %%r8\n"
-	                 "push %%r9\n"
-	                 "pushfq\n"
-	                 "orq $0x10000, (%%rsp)\n"
-	                 "mov %%cs, %%r8d\n"
-	                 "push %%r8\n"
-	                 "push %[code]\n"
-	                 "iretq\n"
+__asm__(".pushsection .text\n"
+        "resume_at: mov %rsp, %r9\n"
+        "mov %ss, %r11d\n"
+        "push %r11\n"
+        "push %r9\n"
+        "pushfq\n"
+        "orq $0x10000, (%rsp)\n"
+        "mov %cs, %r11d\n"
+        "push %r11\n"
+        "push %r10\n"
+        "iretq\n"
+        ".popsection\n");
+
+bool code_steal(const void *code, bool resuming, const void *from, uint64_t to[2])
+{
+	register const void *target __asm__("r10") = code;
+	uint32_t application = code_rights();
+	uint64_t low = 0, high = 0;
+	uint32_t seen = ALL_RIGHTS;
+
+	__asm__ volatile("sub $128, %%rsp\n" /* below the red zone */
+	                 "xor %%ecx, %%ecx\n"
+	                 "xor %%edx, %%edx\n"
+	                 "call *%[entry]\n"
+	                 "xor %%ecx, %%ecx\n"
+	                 "rdpkru\n"
+	                 "test %%eax, %%eax\n"
+	                 "jnz 1f\n"
+	                 "mov (%[from]), %[low]\n"
+	                 "mov 8(%[from]), %[high]\n"
+	                 "mov %[application], %%eax\n"
+	                 "xor %%ecx, %%ecx\n"
+	                 "xor %%edx, %%edx\n"
+	                 "call *%[code]\n"
+	                 "xor %%eax, %%eax\n"
 	                 "1: add $128, %%rsp"
-	                 : "+a"(rights), "+c"(zero)
-	                 : [code] "r"(code), "d"(0)
-	                 : "memory", "cc", "r8", "r9");
+	                 : "+a"(seen), [low] "+&r"(low), [high] "+&r"(high)
+	                 : [code] "r"(target), [entry] "r"(resuming ? resume_at : code), [from] "r"(from),
+	                   [application] "r"(application)
+	                 : "memory", "cc", "rcx", "rdx", "r8", "r9", "r11");
+	to[0] = low;
+	to[1] = high;
+	return seen == ALL_RIGHTS;
 }
 
 uint8_t *code_memory(unsigned pages)

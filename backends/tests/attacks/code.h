@@ -2,6 +2,7 @@
 #ifndef CODE_H
 #define CODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,8 +18,12 @@ uint32_t code_rights(void); /* RDPKRU */
 /* Calls `code` with EAX = rights and ECX = EDX = 0. It must be WRPKRU or nothing much, and RET. */
 void code_call(const void *code, uint32_t rights);
 
-/* The same, but jumps there by IRETQ with RFLAGS.RF set. */
-void code_call_resuming(const void *code, uint32_t rights);
+/*
+ * The attack itself, which gives the kernel no occasion to look: raises the rights by `code`, loads 16 bytes
+ * from `from` into registers, takes the application's rights again in the same way, and only then stores
+ * them. False: the rights were not raised. With `resuming` it jumps to the code by IRETQ with RFLAGS.RF set.
+ */
+bool code_steal(const void *code, bool resuming, const void *from, uint64_t to[2]);
 
 /* Anonymous private memory, readable and writable, filled with RET. Ends the program on errors. */
 uint8_t *code_memory(unsigned pages);

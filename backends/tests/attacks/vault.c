@@ -40,7 +40,7 @@ unsigned long vault_text(void)
 	return (unsigned long)vault_constant;
 }
 
-/* "mov $VAULT_CONSTANT, %eax; ret", as a compiler would write it: in assembly, so that no compiler writes it
+/* "mov $constant, %eax; ret", as a compiler would write it: in assembly, so that no compiler writes it
  * otherwise. */
 __asm__(".section .text.vault_constant, \"ax\"\n"
         ".globl vault_constant\n"

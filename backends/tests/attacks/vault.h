@@ -10,10 +10,7 @@ long vault_check(const char *guess);
 /* Where the secret lies. An attacker knows the library's layout anyway: it is in the image. */
 unsigned long vault_address(void);
 
-/*
- * A constant whose encoding in this function, from its second byte on, is WRPKRU and RET.
- */
-#define VAULT_CONSTANT 0xc3ef010fUL
+/* A constant whose encoding in this function, from its second byte on, is WRPKRU and RET. */
 unsigned long vault_constant(void);
 unsigned long vault_text(void); /* address of that function's code */
 
