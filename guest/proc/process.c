@@ -190,12 +190,10 @@ void process_vfork_done(struct process *process)
 	wake_all(&process->event);
 }
 
-static void process_finish(struct process *process, int status)
+static void process_finish(struct process *process)
 {
 	bool unwanted;
 
-	if (!process->exiting)
-		process->exit_status = status;
 	process->exiting = true;
 	release_resources(process);
 	process_vfork_done(process);
@@ -223,8 +221,10 @@ void thread_exit(int status)
 	signal_pending_clear(&thread->pending);
 	domain_thread_gone(thread);
 	list_remove(&thread->process_link);
+	if (thread->tid == process->pid && !process->exiting)
+		process->exit_status = status; /* the first thread's, whichever is the last */
 	if (--process->thread_count == 0)
-		process_finish(process, status);
+		process_finish(process);
 	else
 		wake_all(&process->event); /* an exec may wait for its siblings */
 	thread_retire();

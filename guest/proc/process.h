@@ -95,7 +95,7 @@ struct thread {
 	unsigned slot; /* of user threads, unique in the system */
 	bool has_slot;
 	uint64_t *stack_tops; /* in its thread page, through the kernel's mapping */
-	uint32_t pkru; /* while the thread does not run */
+	uint32_t pkru;        /* while the thread does not run */
 	struct gate_state
 	        gate; /* while the thread does not run, of backends whose gates pass through the kernel */
 	struct domain *domain; /* that it is inside by such a gate, while it does not run */
@@ -142,7 +142,10 @@ struct process *process_create(struct process *parent);
 void process_get(struct process *process);
 void process_put(struct process *process);
 
-/* Ends the current thread; the last one ends the process with `status` (as wait4 returns it). */
+/*
+ * Ends the current thread; the last one ends the process. `status`, as wait4 returns it, is the process's if
+ * this is its first thread and no other status has been given.
+ */
 _Noreturn void thread_exit(int status);
 /* Ends all threads of the current process. */
 _Noreturn void process_exit(int status);
