@@ -16,4 +16,9 @@ $(HOST_UNIT)/launcher.a: $(HOST_UNIT_OBJECTS)
 $(HOST_UNIT)/test_%: $(HOST_UNIT)/host/tests/test_%.c.o $(HOST_UNIT)/launcher.a
 	$(CC) -fsanitize=address,undefined -o $@ $^
 
-TESTS += $(HOST_UNIT_TESTS)
+# A program for the guest.
+$(HOST_UNIT)/words: host/tests/words.c
+	@mkdir -p $(@D)
+	$(MUSL_CC) -static -O2 $(WARNINGS) -o $@ $<
+
+TESTS += $(HOST_UNIT_TESTS) $(HOST_UNIT)/words
