@@ -44,7 +44,8 @@ static long build_gate(struct domain *domain)
 	domain->exit_address = domain->base + (uint64_t)(kernel_gate_exit - kernel_gate);
 	error = domain_write_gate(domain, DOMAIN_GATE_OPEN, PTE_U, code, code + size, count);
 	if (!error)
-		error = domain_write_gate(domain, DOMAIN_GATE_NESTED, domain->page_bits, code, code + size, count);
+		error = domain_write_gate(domain, DOMAIN_GATE_NESTED, domain->page_bits, code, code + size,
+		                          count);
 	return error;
 }
 
@@ -91,6 +92,7 @@ static const struct backend kernel = {
         .link = link,
         .unlink = unlink,
         .inside = gate_inside,
+        .entered = gate_entered,
         .exit_address = gate_exit_address,
         .raise = raise,
         .drop = gate_drop,

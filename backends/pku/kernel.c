@@ -78,16 +78,15 @@ static long create(struct domain *domain, struct space *space)
 {
 	uint16_t used = keys_in_use(space);
 
-	for (unsigned key = KEY_FIRST; key <= KEY_LAST; key++) {
-		if (used & 1U << key)
-			continue;
-		domain->key = key;
-		domain->page_bits = PTE_U | (uint64_t)key << PTE_KEY_SHIFT;
-		if (domain->shared)
-			shared_keys |= 1U << key;
-		return 0;
-	}
-	return -ENOSPC;
+	for (unsigned key = KEY_FIRST; !domain->key && key <= KEY_LAST; key++)
+		if (!(used & 1U << key))
+			domain->key = key;
+	if (!domain->key)
+		return -ENOSPC;
+	domain->page_bits = PTE_U | (uint64_t)domain->key << PTE_KEY_SHIFT;
+	if (domain->shared)
+		shared_keys |= 1U << domain->key;
+	return 0;
 }
 
 static void destroy(struct domain *domain)
@@ -141,15 +140,12 @@ static uint64_t nested_place(const struct domain *to)
 	return DOMAIN_GATE_NESTED + to->key * (uint64_t)NESTED_SIZE;
 }
 
-/* The callee's place in the address space is part of the gate, so that a shared library can call shared ones only. */
 static long link_nested(struct domain *from, struct domain *to)
 {
 	enum plan_scrub scrub = current_process()->run->line->scrub;
 	size_t size = (size_t)(nested_gates[scrub].end - nested_gates[scrub].start);
 	char code[GATE_COPY_MAX];
 
-	if (from->shared && !to->shared)
-		return -EPERM;
 	kassert(size <= sizeof(code));
 	memcpy(code, nested_gates[scrub].start, size);
 	gate_patch(code, size, PLACEHOLDER_CALLER_PKRU, pkru_of(from));
@@ -158,7 +154,8 @@ static long link_nested(struct domain *from, struct domain *to)
 	gate_patch(code, size, PLACEHOLDER_COUNT, to->descriptor.entry_count);
 	gate_patch(code, size, PLACEHOLDER_STACK, THREAD_PAGE_STACKS + to->slot * sizeof(uint64_t));
 	gate_patch_address(code, size, PLACEHOLDER_ENTRIES, to->base + GATE_ENTRIES);
-	return domain_write_gate(from, nested_place(to), PTE_U, code, code + size, to->descriptor.entry_count);
+	return domain_write_gate(from, nested_place(to), PTE_U, code, code + size,
+	                         to->descriptor.entry_count);
 }
 
 static uint64_t nested_entry(const struct domain *from, const struct domain *to, unsigned index)
@@ -182,9 +179,19 @@ static struct domain *inside(void)
 	return NULL;
 }
 
+/* The record on the thread's stack there says whether it waits for another library: see gate.S. */
+static bool entered(const struct domain *domain, const struct thread *thread)
+{
+	uint32_t pkru = thread == current_thread() ? read_pkru() : thread->pkru;
+	uint64_t record = 0;
+
+	domain_read(domain, domain_stack_top(domain, thread) - 8, &record);
+	return record || pkru == pkru_of(domain);
+}
+
 /*
- * Where the thread leaves the innermost library: the gate's own exit, or that of the gate of the library that called, which that
- * gate has left at the bottom of the callee's frames.
+ * Where the thread leaves the innermost library: the gate's own exit, or that of the gate of the library that
+ * called, which that gate has left at the bottom of the callee's frames.
  */
 static uint64_t exit_address(void)
 {
@@ -229,6 +236,7 @@ static const struct backend pku = {
         .link = link,
         .unlink = domain_unlink_subtree,
         .inside = inside,
+        .entered = entered,
         .exit_address = exit_address,
         .raise = raise,
         .drop = drop,

@@ -52,7 +52,8 @@ static long build_gate(struct domain *domain)
 	memcpy(code, syscall_gate, size);
 	gate_patch(code, size, PLACEHOLDER_NUMBER, GATE_CALL | domain->slot << GATE_SLOT_SHIFT);
 	domain->exit_address = domain->base + (uint64_t)(syscall_gate_exit - syscall_gate);
-	error = domain_write_gate(domain, DOMAIN_GATE_OPEN, PTE_U, code, code + size, domain->descriptor.entry_count);
+	error = domain_write_gate(domain, DOMAIN_GATE_OPEN, PTE_U, code, code + size,
+	                          domain->descriptor.entry_count);
 	if (!error)
 		error = domain_write_code(domain, INNER_OFFSET, inners[scrub].start,
 		                          (size_t)(inners[scrub].end - inners[scrub].start));
@@ -208,8 +209,9 @@ static void switch_in_kpti(struct thread *next)
 }
 
 #define SYSCALL_BACKEND                                                                                      \
-	.domains_max = DOMAIN_SLOT_COUNT, .build_gate = build_gate, .entry = gate_thunk, .link = link,       \
-	.unlink = unlink, .refresh = refresh_all, .sync = sync, .inside = gate_inside, .exit_address = gate_exit_address, .nested_entry = nested_entry, .raise = raise,       \
+	.domains_max = DOMAIN_SLOT_COUNT, .build_gate = build_gate, .entry = gate_thunk,                     \
+	.nested_entry = nested_entry, .link = link, .unlink = unlink, .refresh = refresh_all, .sync = sync,  \
+	.inside = gate_inside, .entered = gate_entered, .exit_address = gate_exit_address, .raise = raise,   \
 	.drop = drop, .switch_out = switch_out
 
 static const struct backend syscall_plain = {

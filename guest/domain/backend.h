@@ -15,8 +15,9 @@ struct backend {
 	const char *(*missing)(void);
 
 	/*
-	 * A new domain whose pages are not yet mapped: sets page_bits, takes keys and the like. 0, -ENOSPC
-	 * (no more domains), -ENOMEM. destroy() undoes it. Either may be NULL.
+	 * A new domain whose pages are not yet mapped: sets page_bits, takes keys and the like; domain->key
+	 * is the one that it must have, if not 0. 0, -ENOSPC (no more domains), -ENOMEM. destroy() undoes it.
+	 * Either may be NULL.
 	 */
 	long (*create)(struct domain *domain, struct space *space);
 	void (*destroy)(struct domain *domain);
@@ -53,8 +54,14 @@ struct backend {
 	bool open_to_all;
 
 	/*
-	 * The thread is inside: where it leaves the library that it is in, or, better, the last one. 0: not by a
-	 * gate.
+	 * Is a thread of the space inside the domain, or does it wait there for another library? Calls by the
+	 * kernel and threads whose RIP lies in the domain are known without asking. May be NULL.
+	 */
+	bool (*entered)(const struct domain *domain, const struct thread *thread);
+
+	/*
+	 * The thread is inside: where it leaves the library that it is in, or, better, the last one. 0: not
+	 * by a gate.
 	 */
 	uint64_t (*exit_address)(void);
 

@@ -1,18 +1,14 @@
-/* Attaching to and leaving domains. */
+/* The life of a domain, and its attachments to address spaces. */
 #include "domain/domain.h"
 
 #include "domain/backend.h"
 #include "domain/build.h"
 #include "domain/gate.h"
-#include "domain/upcall.h"
 #include "fs/file.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "mm/pagetable.h"
-#include "mm/uaccess.h"
-#include "plan/run.h"
 #include "proc/process.h"
-#include "x86/percpu.h"
 
 static struct list shared_domains = LIST_INIT(shared_domains);
 static uint64_t last_client_id;
@@ -85,9 +81,9 @@ static int find_slot(const struct space *space, bool shared)
 	return -1;
 }
 
-/* A domain without pages. NULL with *error set. */
+/* A domain without pages, with that key if it is not 0. NULL with *error set. */
 static struct domain *domain_new(const struct backend *backend, struct space *space, unsigned slot,
-                                 bool shared, long *error)
+                                 bool shared, unsigned key, long *error)
 {
 	struct domain *domain = kzalloc(sizeof(*domain));
 
@@ -101,6 +97,7 @@ static struct domain *domain_new(const struct backend *backend, struct space *sp
 	domain->base = DOMAIN_BASE + slot * PML4_SLOT_SIZE;
 	domain->account = space->account;
 	domain->page_bits = PTE_U;
+	domain->key = key;
 	*error = backend->create ? backend->create(domain, space) : 0;
 	if (*error) {
 		kfree(domain);
@@ -115,7 +112,7 @@ static struct domain *domain_new(const struct backend *backend, struct space *sp
 	return domain;
 }
 
-static long create(struct space *space, struct inode *inode, bool shared, struct domain **created)
+long domain_create(struct space *space, struct inode *inode, bool shared, struct domain **created)
 {
 	const struct backend *backend = current_process()->backend;
 	int slot = find_slot(space, shared);
@@ -124,7 +121,7 @@ static long create(struct space *space, struct inode *inode, bool shared, struct
 
 	if (slot < 0)
 		return -ENOSPC;
-	domain = domain_new(backend, space, (unsigned)slot, shared, &error);
+	domain = domain_new(backend, space, (unsigned)slot, shared, 0, &error);
 	if (!domain)
 		return error;
 	domain->image_inode = inode;
@@ -144,7 +141,7 @@ static long create(struct space *space, struct inode *inode, bool shared, struct
 	return 0;
 }
 
-static struct domain *find_shared(const struct inode *inode, const struct backend *backend)
+struct domain *domain_find_shared(const struct inode *inode, const struct backend *backend)
 {
 	list_for_each (node, &shared_domains) {
 		struct domain *domain = list_entry(node, struct domain, link);
@@ -153,6 +150,22 @@ static struct domain *find_shared(const struct inode *inode, const struct backen
 			return domain;
 	}
 	return NULL;
+}
+
+struct domain *domain_shared_in_slot(unsigned slot)
+{
+	list_for_each (node, &shared_domains) {
+		struct domain *domain = list_entry(node, struct domain, link);
+
+		if (domain->slot == slot)
+			return domain;
+	}
+	return NULL;
+}
+
+void domain_hide(struct domain *domain)
+{
+	list_remove(&domain->link);
 }
 
 /* ---- attachments ------------------------------------------------------------------------------------------
@@ -180,23 +193,23 @@ static long add_client(struct domain *domain, struct attachment *attachment, con
 	                    &attachment->client, sizeof(attachment->client));
 }
 
-static struct domain_table *table_of(struct space *space)
+struct domain_table *domain_table_of(struct space *space)
 {
 	if (!space->domains)
 		space->domains = kzalloc(sizeof(*space->domains));
 	return space->domains;
 }
 
-/* Makes the domain part of the process's space, with the process as its client. */
-static long join(struct domain *domain, struct process *process)
+long domain_join(struct domain *domain, struct process *process, bool by_application)
 {
 	struct space *space = process->space;
 	struct attachment *attachment = &space->domains->slots[domain->slot];
 	long error;
 
-	if (attachment->domain)
+	if (attachment->domain || space->domains->count >= domain->backend->domains_max)
 		return -ENOSPC;
 	attachment->domain = domain;
+	attachment->by_application = by_application;
 	error = add_client(domain, attachment, process);
 	if (!error)
 		error = domain_enter_threads(domain, process);
@@ -212,7 +225,7 @@ static long join(struct domain *domain, struct process *process)
 	return 0;
 }
 
-static void leave(struct space *space, unsigned slot)
+void domain_leave(struct space *space, unsigned slot)
 {
 	struct attachment *attachment = &space->domains->slots[slot];
 	struct domain *domain = attachment->domain;
@@ -231,7 +244,7 @@ void domain_release_space(struct space *space)
 		return;
 	for (unsigned slot = 0; slot < DOMAIN_SLOT_COUNT; slot++)
 		if (space->domains->slots[slot].domain)
-			leave(space, slot);
+			domain_leave(space, slot);
 	if (space->domains->gates)
 		gate_release(space);
 	kfree(space->domains);
@@ -241,17 +254,14 @@ void domain_release_space(struct space *space)
 /* A private domain of the child with the contents of the parent's. */
 static struct domain *copy(const struct domain *original, struct space *child, long *error)
 {
-	struct domain *domain = domain_new(original->backend, child, original->slot, false, error);
+	struct domain *domain =
+	        domain_new(original->backend, child, original->slot, false, original->key, error);
 
 	if (!domain)
 		return NULL;
 	domain->image_inode = original->image_inode;
 	inode_get(domain->image_inode);
 	*error = domain_copy_contents(domain, original);
-	if (!*error)
-		*error = domain_write_return_thunk(domain);
-	if (!*error && domain->backend->build_gate)
-		*error = domain->backend->build_gate(domain);
 	if (!*error)
 		return domain;
 	domain_destroy(domain);
@@ -262,208 +272,25 @@ long domain_fork(struct process *parent, struct process *child)
 {
 	if (!parent->space->domains)
 		return 0;
-	if (!table_of(child->space))
+	if (!domain_table_of(child->space))
 		return -ENOMEM;
 	for (unsigned slot = 0; slot < DOMAIN_SLOT_COUNT; slot++) {
-		struct domain *domain = parent->space->domains->slots[slot].domain;
+		const struct attachment *attachment = &parent->space->domains->slots[slot];
+		struct domain *domain = attachment->domain;
 		long error = 0;
 
 		if (!domain)
 			continue;
 		if (!domain->shared)
 			domain = copy(domain, child->space, &error);
-		if (!error)
-			error = join(domain, child);
 		if (error)
 			return error;
-	}
-	return 0;
-}
-
-/* ---- attach and detach ------------------------------------------------------------------------------------
- */
-
-static bool may_share(const struct domain *domain)
-{
-	const struct portcullis_image *descriptor = &domain->descriptor;
-	uint32_t uid = current_process()->credentials.euid;
-
-	switch (descriptor->share) {
-	case PORTCULLIS_SHARE_ANY:
-		return true;
-	case PORTCULLIS_SHARE_OWNER:
-		return uid == domain->image_inode->uid;
-	case PORTCULLIS_SHARE_USERS:
-		for (unsigned i = 0; i < descriptor->share_user_count; i++)
-			if (descriptor->share_users[i] == uid)
-				return true;
-		return false;
-	default:
-		return false;
-	}
-}
-
-/* What a stub jumps to, in the application (from NULL) or in a library. */
-static uint64_t stub_target(const struct domain *from, const struct domain *domain, unsigned index)
-{
-	const struct backend *backend = domain->backend;
-
-	if (!backend->entry)
-		return domain->functions[index];
-	return from ? backend->nested_entry(from, domain, index) : backend->entry(domain, index);
-}
-
-static long write_slots(struct domain *from, struct domain *domain, uint64_t address)
-{
-	if (from && domain->backend->link_nested) {
-		long error = domain->backend->link_nested(from, domain);
-
-		if (error)
+		error = domain_join(domain, child, attachment->by_application);
+		if (error) {
+			if (!domain->shared)
+				domain_destroy(domain);
 			return error;
+		}
 	}
-	for (unsigned i = 0; i < domain->descriptor.entry_count; i++)
-		if (put_user_u64(address + i * sizeof(uint64_t), stub_target(from, domain, i)))
-			return -EFAULT;
 	return 0;
-}
-
-static long initialise(struct domain *domain)
-{
-	long result = 0;
-
-	if (domain->init && domain_call(domain, domain->init, 0, &result))
-		return -EINTR;
-	return (int)result < 0 ? (int)result : 0;
-}
-
-static struct domain *find_attached(const struct space *space, const struct inode *inode)
-{
-	for (unsigned i = 0; i < DOMAIN_SLOT_COUNT; i++)
-		if (space->domains->slots[i].domain && space->domains->slots[i].domain->image_inode == inode)
-			return space->domains->slots[i].domain;
-	return NULL;
-}
-
-/* Joins the shared domain of the image, or a new one. Then *attached is part of the space. */
-static long attach_domain(struct inode *inode, bool shared, uint64_t interface, unsigned count, struct domain **attached)
-{
-	struct space *space = current_process()->space;
-	const struct backend *backend = current_process()->backend;
-	struct domain *domain = shared ? find_shared(inode, backend) : NULL;
-	bool fresh = !domain;
-	long error = 0;
-
-	if (space->domains->count >= backend->domains_max)
-		return -ENOSPC;
-	if (fresh)
-		error = create(space, inode, shared, &domain);
-	if (error)
-		return error;
-	if (shared && !may_share(domain))
-		error = -EPERM;
-	else if (domain->descriptor.interface != interface || domain->descriptor.entry_count != count)
-		error = -ESTALE;
-	else
-		error = join(domain, current_process());
-	if (error) {
-		if (fresh)
-			domain_destroy(domain);
-		return error;
-	}
-	if (fresh)
-		error = initialise(domain);
-	if (error)
-		leave(space, domain->slot);
-	*attached = domain;
-	return error;
-}
-
-/* The library whose stubs lie at `slots`; NULL: they are the application's. */
-static struct domain *caller_of(const struct space *space, uint64_t slots)
-{
-	const struct attachment *attachment = domain_at(space, slots);
-
-	return domain_inside() || (attachment && attachment->domain->backend->open_to_all)
-	               ? (attachment ? attachment->domain : NULL)
-	               : NULL;
-}
-
-/* By the application, or by a library that calls another one: that one may be attached already. */
-static long attach_inode(struct inode *inode, bool shared, uint64_t interface, uint64_t slots, unsigned count)
-{
-	struct space *space = current_process()->space;
-	struct domain *from = caller_of(space, slots), *domain = find_attached(space, inode);
-	bool joined = !domain;
-	long error = 0;
-
-	if (domain && !from)
-		return -EEXIST;
-	if (joined)
-		error = attach_domain(inode, shared, interface, count, &domain);
-	else if (domain->descriptor.interface != interface || domain->descriptor.entry_count != count)
-		error = -ESTALE;
-	if (error)
-		return error;
-	error = write_slots(from, domain, slots);
-	if (error && joined)
-		leave(space, domain->slot);
-	return error ? error : (long)domain->slot;
-}
-
-long sys_domain_attach(uint64_t path_address, unsigned flags, uint64_t interface, uint64_t slots,
-                       unsigned count)
-{
-	char *path = kmalloc(PATH_MAX);
-	struct inode *inode;
-	long error = path ? copy_string_from_user(path, path_address, PATH_MAX) : -ENOMEM;
-
-	current_thread()->attach_reason = NULL;
-	if (error >= 0 && flags & ~PORTCULLIS_SHARED)
-		error = -EINVAL;
-	if (error >= 0)
-		error = path_lookup(path, &inode);
-	kfree(path);
-	if (error)
-		return error;
-	if (inode->kind != INODE_FILE)
-		error = -ENOEXEC;
-	else if (inode_permission(inode, MAY_READ))
-		error = -EACCES;
-	else if (!table_of(current_process()->space))
-		error = -ENOMEM;
-	else
-		error = attach_inode(inode, flags & PORTCULLIS_SHARED, interface, slots, count);
-	inode_put(inode);
-	return error;
-}
-
-long sys_domain_detach(unsigned slot)
-{
-	struct space *space = current_process()->space;
-
-	if (slot >= DOMAIN_SLOT_COUNT || !space->domains || !space->domains->slots[slot].domain)
-		return -EINVAL;
-	if (domain_is_entered(space->domains->slots[slot].domain, space))
-		return -EBUSY;
-	leave(space, slot);
-	return 0;
-}
-
-long sys_domain_info(unsigned what, uint64_t to, size_t size)
-{
-	const char *text = "";
-	size_t length;
-
-	if (what == PORTCULLIS_INFO_BACKEND)
-		text = current_process()->backend->name;
-	else if (what == PORTCULLIS_INFO_REASON)
-		text = current_thread()->attach_reason ? current_thread()->attach_reason : "";
-	else
-		return -EINVAL;
-	if (!size)
-		return -EINVAL;
-	length = MIN(strlen(text), size - 1);
-	if (copy_to_user(to, text, length) || copy_to_user(to + length, "", 1))
-		return -EFAULT;
-	return (long)length;
 }

@@ -41,13 +41,17 @@ struct domain {
 	uint64_t exit_address; /* of the gate's last instruction, in the application's rights; 0: no gate */
 	uint64_t return_thunk; /* where a call by the kernel returns to */
 	bool client_used[PORTCULLIS_CLIENTS_MAX];
-	unsigned key; /* of backends that use protection keys; 0: none */
+	bool calls[DOMAIN_SLOT_COUNT]; /* the libraries, by slot, whose entry points this one's stubs lead to
+	                                */
+	bool ready;                    /* its init function has returned */
+	unsigned key;                  /* of backends that use protection keys; 0: none */
 };
 
 /* One attachment: a domain in a space. */
 struct attachment {
 	struct domain *domain;
 	struct portcullis_client client;
+	bool by_application; /* it asked for it; false: only libraries did, which call this one */
 	paddr_t view; /* PML4 in which the library runs, of backends that switch page tables; 0: none */
 };
 
@@ -113,11 +117,12 @@ long domain_write_stack(struct domain *domain, uint64_t offset, uint64_t value);
 #define DOMAIN_GATE_NESTED 0x80000
 
 /*
- * Writes a gate's code at a place in the gate area, and behind it `count` thunks "push index; jmp gate". `bits` are PTE_U for
- * code that everybody may execute, or the domain's page_bits. Returns 0 or -ENOMEM; thunk i lies at place + gate_thunk(domain, i).
+ * Writes a gate's code at a place in the gate area, and behind it `count` thunks "push index; jmp gate".
+ * `bits` are PTE_U for code that everybody may execute, or the domain's page_bits. Returns 0 or -ENOMEM;
+ * thunk i lies at place + gate_thunk(domain, i).
  */
-long domain_write_gate(struct domain *domain, uint64_t place, uint64_t bits, const char *start, const char *end,
-                       unsigned count);
+long domain_write_gate(struct domain *domain, uint64_t place, uint64_t bits, const char *start,
+                       const char *end, unsigned count);
 uint64_t gate_thunk(const struct domain *domain, unsigned index);
 
 /* Links or unlinks the domain's whole sub-tree in the space's own PML4. */

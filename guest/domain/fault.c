@@ -12,6 +12,14 @@ static bool is_argument_copy(const struct domain *domain, const struct regs *reg
 	       regs->rip >= domain->copy_start && regs->rip < domain->copy_end;
 }
 
+/* Below the thread's protected stack, in the memory that guards it? */
+static bool is_stack_overflow(const struct domain *domain, uint64_t address)
+{
+	uint64_t below_top = domain_stack_top(domain, current_thread()) - address;
+
+	return below_top > domain->descriptor.stack_size && below_top <= PORTCULLIS_STACK_STRIDE;
+}
+
 void domain_library_fault(struct regs *regs, const char *what, int signal, uint64_t address)
 {
 	struct process *process = current_process();
@@ -22,7 +30,10 @@ void domain_library_fault(struct regs *regs, const char *what, int signal, uint6
 		regs->rip = domain->copy_fixup;
 		return;
 	}
-	if (offset >= PORTCULLIS_IMAGE_OFFSET && offset < PML4_SLOT_SIZE)
+	if (is_stack_overflow(domain, address))
+		kprintf("library %s: stack overflow at image offset %lx, address %lx\n",
+		        domain->descriptor.name, offset - PORTCULLIS_IMAGE_OFFSET, address);
+	else if (offset >= PORTCULLIS_IMAGE_OFFSET && offset < PML4_SLOT_SIZE)
 		kprintf("library %s: %s at image offset %lx, address %lx\n", domain->descriptor.name, what,
 		        offset - PORTCULLIS_IMAGE_OFFSET, address);
 	else

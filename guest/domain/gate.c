@@ -71,6 +71,20 @@ struct domain *gate_inside(void)
 	return this_cpu->gate.current ? this_cpu->gate.current->domain : NULL;
 }
 
+bool gate_entered(const struct domain *domain, const struct thread *thread)
+{
+	bool current = thread == current_thread();
+	const struct gate *gate = current ? this_cpu->gate.current : thread->gate.current;
+	uint64_t frames = current ? this_cpu->gate.frames : thread->gate.frames;
+
+	if (gate && gate->domain == domain)
+		return true;
+	for (; frames && frames < (uint64_t)&thread->gate_frames[GATE_DEPTH_MAX]; frames += GATE_FRAME_SIZE)
+		if (((const struct gate_frame *)frames)->previous->domain == domain)
+			return true;
+	return false;
+}
+
 uint64_t gate_exit_address(void)
 {
 	const struct thread *thread = current_thread();

@@ -5,8 +5,9 @@
  *
  *     number = GATE_CALL | domain slot << GATE_SLOT_SHIFT | index of the entry point
  *
- * An entrance pushes a frame on the thread's own frame stack, which only the kernel can reach. A call from library to library moves
- * the top of the caller's stack, which the thread page holds, down to the caller's RSP, so that the caller may be entered again.
+ * An entrance pushes a frame on the thread's own frame stack, which only the kernel can reach. A call from
+ * library to library moves the top of the caller's stack, which the thread page holds, down to the caller's
+ * RSP, so that the caller may be entered again.
  */
 #ifndef GUEST_DOMAIN_GATE_H
 #define GUEST_DOMAIN_GATE_H
@@ -32,10 +33,10 @@
 struct gate {
 	uint64_t count;            /* of entry points; 0: no such domain */
 	const uint64_t *functions; /* their addresses */
-	uint64_t stack;            /* offset of its stack's word in the part of the thread page with stack tops */
-	uint64_t cr3;              /* of the domain's view, PCID bits included */
-	uint64_t entry;            /* address of code in the domain that calls RAX */
-	struct domain *domain;     /* NULL: the application's own gate */
+	uint64_t stack;        /* offset of its stack's word in the part of the thread page with stack tops */
+	uint64_t cr3;          /* of the domain's view, PCID bits included */
+	uint64_t entry;        /* address of code in the domain that calls RAX */
+	struct domain *domain; /* NULL: the application's own gate */
 	uint64_t unused[2];
 };
 
@@ -58,11 +59,16 @@ void gate_close(struct domain *domain, struct space *space);
 /* Frees the space's table. */
 void gate_release(struct space *space);
 
-/* The domain that the current thread is inside by such a gate, and where the entrance from the application ends. */
+/* Has the thread entered the domain by such a gate, and not left it? */
+bool gate_entered(const struct domain *domain, const struct thread *thread);
+
+/* The domain that the current thread is inside by such a gate, and where the entrance from the application
+ * ends. */
 struct domain *gate_inside(void);
 uint64_t gate_exit_address(void);
 
-/* Puts the thread into the domain for a call by the kernel; what it returns is for gate_drop(), which takes it out again. */
+/* Puts the thread into the domain for a call by the kernel; what it returns is for gate_drop(), which takes
+ * it out again. */
 uint64_t gate_raise(struct domain *domain);
 void gate_drop(uint64_t previous);
 

@@ -175,7 +175,8 @@ long domain_load_image(struct domain *domain)
 	return error;
 }
 
-/* A page that nobody can write is shared with the original, any other copied. */
+/* A page of the image that nobody can write is shared with the original, any other copied: gates may change.
+ */
 static long copy_page(struct domain *domain, uint64_t address, uint64_t original)
 {
 	uint64_t *entry = pagetable_create(domain->pml4, address, domain->account);
@@ -184,7 +185,7 @@ static long copy_page(struct domain *domain, uint64_t address, uint64_t original
 
 	if (!entry)
 		return -ENOMEM;
-	if (original & PTE_W) {
+	if (original & PTE_W || address - domain->base < PORTCULLIS_IMAGE_OFFSET) {
 		frame = frame_alloc(domain->account);
 		if (!frame)
 			return -ENOMEM;
@@ -196,11 +197,33 @@ static long copy_page(struct domain *domain, uint64_t address, uint64_t original
 	return 0;
 }
 
+static long copy_pages(struct domain *domain, const struct domain *original, uint64_t start, uint64_t end)
+{
+	uint64_t address = original->base + start, *entry;
+
+	for (; (entry = pagetable_next(original->pml4, &address, original->base + end));
+	     address += PAGE_SIZE) {
+		long error = copy_page(domain, address, *entry);
+
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
 long domain_copy_contents(struct domain *domain, const struct domain *original)
 {
-	uint64_t address = original->base + PORTCULLIS_IMAGE_OFFSET, end = original->base + PML4_SLOT_SIZE;
+	/* All but the clients and threads in the gate data: they are another process's. */
+	static const struct {
+		uint64_t start, end;
+	} copied[] = {
+	        {PORTCULLIS_GATE_OFFSET, PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_CLIENTS},
+	        {PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_BACKEND,
+	         PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_SIZE},
+	        {PORTCULLIS_IMAGE_OFFSET, PML4_SLOT_SIZE},
+	};
 	size_t functions = original->descriptor.entry_count * sizeof(uint64_t);
-	uint64_t *entry;
+	long error = 0;
 
 	domain->descriptor = original->descriptor;
 	domain->image_size = original->image_size;
@@ -209,17 +232,17 @@ long domain_copy_contents(struct domain *domain, const struct domain *original)
 	domain->copy_start = original->copy_start;
 	domain->copy_end = original->copy_end;
 	domain->copy_fixup = original->copy_fixup;
+	domain->exit_address = original->exit_address;
+	domain->return_thunk = original->return_thunk;
+	domain->ready = original->ready;
+	memcpy(domain->calls, original->calls, sizeof(domain->calls));
 	domain->functions = kmalloc(MAX(functions, 32UL));
 	if (!domain->functions)
 		return -ENOMEM;
 	memcpy(domain->functions, original->functions, functions);
-	for (; (entry = pagetable_next(original->pml4, &address, end)); address += PAGE_SIZE) {
-		long error = copy_page(domain, address, *entry);
-
-		if (error)
-			return error;
-	}
-	return write_gate_data(domain);
+	for (unsigned i = 0; !error && i < ARRAY_SIZE(copied); i++)
+		error = copy_pages(domain, original, copied[i].start, copied[i].end);
+	return error;
 }
 
 /* ---- gates ------------------------------------------------------------------------------------------------
@@ -237,7 +260,8 @@ uint64_t gate_thunk(const struct domain *domain, unsigned index)
 	return domain->base + THUNKS_OFFSET + (uint64_t)index * THUNK_SIZE;
 }
 
-static long write_gate_pages(struct domain *domain, uint64_t offset, uint64_t page_bits, const void *from, size_t size)
+static long write_gate_pages(struct domain *domain, uint64_t offset, uint64_t page_bits, const void *from,
+                             size_t size)
 {
 	uint64_t bits = domain->page_bits;
 	long error;
@@ -257,8 +281,8 @@ long domain_write_return_thunk(struct domain *domain)
 	                         (size_t)(return_thunk_end - return_thunk_start));
 }
 
-long domain_write_gate(struct domain *domain, uint64_t place, uint64_t bits, const char *start, const char *end,
-                       unsigned count)
+long domain_write_gate(struct domain *domain, uint64_t place, uint64_t bits, const char *start,
+                       const char *end, unsigned count)
 {
 	long error = write_gate_pages(domain, place, bits, start, (size_t)(end - start));
 

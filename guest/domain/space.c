@@ -47,7 +47,17 @@ void domain_read(const struct domain *domain, uint64_t address, uint64_t *value)
 	const uint64_t *entry = pagetable_entry(domain->pml4, address);
 
 	if (entry && *entry & PTE_P)
-		memcpy(value, (char *)phys_to_virt(*entry & PTE_ADDRESS) + (address & ~PAGE_MASK), sizeof(*value));
+		memcpy(value, (char *)phys_to_virt(*entry & PTE_ADDRESS) + (address & ~PAGE_MASK),
+		       sizeof(*value));
+}
+
+void domain_clear_stack_top(struct domain *domain, uint64_t top)
+{
+	const uint64_t *entry = pagetable_entry(domain->pml4, top - PAGE_SIZE);
+
+	if (entry && *entry & PTE_P)
+		memset((char *)phys_to_virt(*entry & PTE_ADDRESS) + PAGE_SIZE - GATE_WORDS_SIZE, 0,
+		       GATE_WORDS_SIZE);
 }
 
 uint64_t domain_stack_top(const struct domain *domain, const struct thread *thread)

@@ -3,8 +3,10 @@
  * can read but not write: its slot, and from THREAD_PAGE_STACKS on the top of its protected stack in each
  * domain.
  */
+#include "domain/backend.h"
 #include "domain/build.h"
 #include "domain/thread_page.h"
+#include "domain/upcall.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "mm/pagetable.h"
@@ -44,6 +46,7 @@ static long enter_thread(struct domain *domain, const struct thread *thread,
 	                  client->index * sizeof(*client),
 	};
 
+	domain_clear_stack_top(domain, record.stack_top);
 	return domain_write(domain,
 	                    PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_THREADS +
 	                            thread->slot * sizeof(record),
@@ -123,13 +126,18 @@ void domain_thread_gone(struct thread *thread)
 	thread->gs_base = 0;
 }
 
+static bool has_entered(const struct thread *thread, const struct domain *domain)
+{
+	const struct backend *backend = domain->backend;
+
+	return thread->regs->rip - domain->base < PML4_SLOT_SIZE || upcall_concerns(thread, domain) ||
+	       (backend->entered && backend->entered(domain, thread));
+}
+
 bool domain_is_entered(const struct domain *domain, const struct space *space)
 {
-	for (unsigned i = 0; i < PORTCULLIS_THREADS_MAX; i++) {
-		const struct thread *thread = slots[i];
-
-		if (thread && thread->process->space == space && thread->domain == domain)
+	for (unsigned i = 0; i < PORTCULLIS_THREADS_MAX; i++)
+		if (slots[i] && slots[i]->process->space == space && has_entered(slots[i], domain))
 			return true;
-	}
 	return false;
 }

@@ -1,16 +1,14 @@
 #include "domain/upcall.h"
 
 #include "domain/backend.h"
+#include "domain/build.h"
 #include "lib/errno.h"
 #include "proc/process.h"
 #include "x86/cpu.h"
 #include "x86/entry.h"
 
-/*
- * Where the return address lies below the stack's top: the words above belong to gates, and RSP + 8 is a multiple of
- * 16 at a function's entry.
- */
-#define CALL_OFFSET 24
+/* Where the return address lies below the stack's top: RSP + 8 is a multiple of 16 at a function's entry. */
+#define CALL_OFFSET (GATE_WORDS_SIZE + 8)
 
 /* Of the call that a thread executes. */
 struct upcall {
@@ -18,6 +16,8 @@ struct upcall {
 	uint64_t kernel_stack; /* top for entries before the call */
 	struct regs *regs;
 	struct upcall *outer; /* that this one interrupts; NULL: none */
+	const struct domain *domain,
+	        *caller; /* the library called, and the one whose system call it serves; NULL: none */
 	bool aborted;
 	long result;
 };
@@ -25,6 +25,14 @@ struct upcall {
 bool upcall_is_active(void)
 {
 	return current_thread()->upcall;
+}
+
+bool upcall_concerns(const struct thread *thread, const struct domain *domain)
+{
+	for (const struct upcall *upcall = thread->upcall; upcall; upcall = upcall->outer)
+		if (upcall->domain == domain || upcall->caller == domain)
+			return true;
+	return false;
 }
 
 static _Noreturn void finish(long result, bool aborted)
@@ -52,7 +60,13 @@ long sys_domain_return(long value)
 long domain_call(struct domain *domain, uint64_t function, uint64_t argument, long *result)
 {
 	struct thread *thread = current_thread();
-	struct upcall upcall = {.kernel_stack = thread->kernel_stack, .regs = thread->regs, .outer = thread->upcall};
+	struct upcall upcall = {
+	        .kernel_stack = thread->kernel_stack,
+	        .regs = thread->regs,
+	        .outer = thread->upcall,
+	        .domain = domain,
+	        .caller = domain_inside(),
+	};
 	uint64_t sp = domain_stack_top(domain, thread) - CALL_OFFSET;
 	struct regs regs = {
 	        .rdi = argument,
@@ -74,6 +88,7 @@ long domain_call(struct domain *domain, uint64_t function, uint64_t argument, lo
 	thread->upcall = upcall.outer;
 	thread->kernel_stack = this_cpu->kernel_stack = upcall.kernel_stack;
 	thread->regs = upcall.regs;
+	thread->attention = true; /* an event that has waited for the end of the call */
 	*result = upcall.result;
 	return upcall.aborted ? -EINTR : 0;
 }

@@ -15,6 +15,9 @@ long domain_call(struct domain *domain, uint64_t function, uint64_t argument, lo
 /* Does the current thread execute such a call? */
 bool upcall_is_active(void);
 
+/* Does the thread execute such a call into the domain, or one that a system call of the domain waits for? */
+bool upcall_concerns(const struct thread *thread, const struct domain *domain);
+
 /* Cuts it short: domain_call() returns -EINTR. */
 _Noreturn void upcall_abort(void);
 

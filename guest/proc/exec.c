@@ -509,12 +509,17 @@ long process_exec(const char *path, struct exec_strings *strings, struct regs *r
 	return error;
 }
 
+/* A library cannot replace the program that called it. */
 long sys_execve(uint64_t path_address, uint64_t argv, uint64_t envp)
 {
 	struct exec_strings strings = {0};
-	char *path = kmalloc(PATH_MAX);
-	long error = path ? copy_string_from_user(path, path_address, PATH_MAX) : -ENOMEM;
+	char *path;
+	long error;
 
+	if (domain_inside())
+		return -EPERM;
+	path = kmalloc(PATH_MAX);
+	error = path ? copy_string_from_user(path, path_address, PATH_MAX) : -ENOMEM;
 	if (error >= 0) {
 		strings.text = kmalloc(EXEC_STRINGS_MAX);
 		error = strings.text ? read_strings(&strings, argv, &strings.argc) : -ENOMEM;

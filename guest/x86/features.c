@@ -1,6 +1,7 @@
 #include "x86/features.h"
 
 #include "lib/lib.h"
+#include "options.h"
 #include "x86/cpu.h"
 
 /* CPUID bits: SDM vol. 2A, CPUID. */
@@ -49,9 +50,9 @@ const char *features_init(void)
 	features.smep = seven.ebx & LEAF7_EBX_SMEP;
 	features.smap = seven.ebx & LEAF7_EBX_SMAP;
 	features.umip = seven.ecx & LEAF7_ECX_UMIP;
-	features.pcid = one.ecx & LEAF1_ECX_PCID;
+	features.pcid = one.ecx & LEAF1_ECX_PCID && !option_holds("without", "pcid");
 	features.invpcid = seven.ebx & LEAF7_EBX_INVPCID;
-	features.pku = seven.ecx & LEAF7_ECX_PKU;
+	features.pku = seven.ecx & LEAF7_ECX_PKU && !option_holds("without", "pku");
 	features.vmx = one.ecx & LEAF1_ECX_VMX;
 	features.huge_pages = extended.edx & EXT1_EDX_1GB;
 	features.tsc_deadline = one.ecx & LEAF1_ECX_TSC_DEADLINE;

@@ -22,7 +22,7 @@ extern struct features features;
 /*
  * Fills `features` and turns on what the kernel relies on: NX, SSE, XSAVE with XCR0 = x87 | SSE | AVX (PKRU
  * stays out, so that XRSTOR cannot write it), SMEP, SMAP, PKU; FSGSBASE stays off. NULL, or the name of a
- * missing feature that the kernel cannot do without.
+ * missing feature that the kernel cannot do without. The option without=NAME[,NAME] hides pku and pcid.
  */
 const char *features_init(void);
 
