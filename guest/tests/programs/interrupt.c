@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define TIMER_MICROSECONDS 50
+#define DELAY_MAX          65536 /* instructions: enough for the time above where the CPU is an emulator */
 #define FUTEX_WAIT_PRIVATE 128
 #define PIPE_PAGES         16
 #define SLEEP_NS           10000
@@ -254,7 +255,7 @@ static void fill_pipe(void)
 /* Instructions of the delay between the start of the timer and its signal. */
 static long delay_until_signal(void)
 {
-	long low = 0, high = 1 << 20;
+	long low = 0, high = DELAY_MAX;
 
 	set_handler(0);
 	while (low + 1 < high) { /* the signal comes within a delay of `high`, not of `low` */
