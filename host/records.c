@@ -101,6 +101,7 @@ bool record_complete(const struct record_context *context, const char *record, s
 	add_member(line, record, "commit", PORTCULLIS_COMMIT);
 	add_member(line, record, "host", context->host);
 	add_member(line, record, "run", context->run);
+	add_member(line, record, "line", context->line);
 	buffer_append(line, "}\n", 2);
 	return true;
 }

@@ -26,12 +26,13 @@ struct record_context {
 	char cpu[128]; /* the guest's CPU model, from its LINK_BOOT line */
 	const char *host;
 	const char *run; /* --run-id, or NULL */
+	char line[128];  /* id of the plan's line that runs; empty: none yet */
 };
 
 struct buffer;
 
 /*
- * Appends the guest's record with what it lacks of kind, engine, cpu, commit, host and run, and a newline.
+ * Appends the guest's record with what it lacks of kind, engine, cpu, commit, host, run and line, and a newline.
  * The unit "ticks" becomes what a tick is on this engine. False: `record` is no JSON object.
  */
 bool record_complete(const struct record_context *context, const char *record, size_t size,

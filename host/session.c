@@ -74,9 +74,9 @@ static bool take_record(struct session *session, const char *payload, size_t siz
 static void take_id(struct session *session, const char *payload)
 {
 	uint64_t repetition;
-	char id[128];
+	char *id = session->context.line;
 
-	json_string(payload, "id", id, sizeof(id));
+	json_string(payload, "id", id, sizeof(session->context.line));
 	json_number(payload, "repetition", &repetition);
 	if (repetition)
 		snprintf(session->id, sizeof(session->id), "%s #%lu", id, repetition + 1);
