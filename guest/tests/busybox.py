@@ -51,7 +51,7 @@ def test(report, engine, root):
     (root / "work").mkdir()
     (root / "busybox.sh").write_text(SCRIPT.read_text())
     expected = on_linux()
-    result = run_plan(engine, PLAN, root, timeout=150)
+    result = run_plan(engine, PLAN, root, timeout=280)
     report.check(f"{engine}: the script runs to its end", result.outcome("script").get("status") == 0,
                  lambda: f"{result.outcome('script') or result.explain()}")
     if not result.runs:
