@@ -28,14 +28,18 @@ endif
 $(BUILD)/deps.mk: harness/packages harness/deps
 	@BUILD=$(BUILD) harness/deps $@
 
-.PHONY: all deps run test bench clean
+.PHONY: all deps run demo test bench clean
 all: $(ALL)
 
 deps:
 	@BUILD=$(BUILD) harness/deps $(BUILD)/deps.mk
 
-# A demonstration: a few programs on each engine.
-run: all $(TESTS)
+# All experiments, their figures and the report. ARGUMENTS="--quick ..." are harness/run's.
+run: all
+	@BUILD=$(BUILD) harness/run $(ARGUMENTS)
+
+# A few programs on each engine, some of which fail on purpose.
+demo: all $(TESTS)
 	@BUILD=$(BUILD) harness/demo
 
 # SUITES="NAME ..." runs only these; harness/test --list names them.
