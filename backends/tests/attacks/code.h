@@ -8,8 +8,14 @@
 
 #define PAGE 4096UL
 
-#define WRPKRU 0x0f, 0x01, 0xef
-#define RET    0xc3
+#define RET 0xc3
+
+/*
+ * WRPKRU and RET. Not a constant that a compiler may use as an immediate: the pages of the programs
+ * themselves are to be clean but where they say otherwise.
+ */
+#define STRAY_SIZE 4
+extern const uint8_t stray[STRAY_SIZE];
 
 #define ALL_RIGHTS 0U
 
@@ -24,6 +30,14 @@ void code_call(const void *code, uint32_t rights);
  * them. False: the rights were not raised. With `resuming` it jumps to the code by IRETQ with RFLAGS.RF set.
  */
 bool code_steal(const void *code, bool resuming, const void *from, uint64_t to[2]);
+
+/*
+ * The same without leaving the library's text while the rights are raised, so that the addresses are those of
+ * the library: `code` raises to `rights` and returns to `gadget` (VAULT_GADGET), which returns to `code` with
+ * the application's rights.
+ */
+void code_steal_inside(const void *code, const void *gadget, uint32_t rights, const void *from,
+                       uint64_t to[2]);
 
 /* Anonymous private memory, readable and writable, filled with RET. Ends the program on errors. */
 uint8_t *code_memory(unsigned pages);

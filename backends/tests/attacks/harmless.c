@@ -22,8 +22,6 @@
 #define MANY      100
 #define ROUNDS    20
 
-static const uint8_t stray[] = {WRPKRU, RET};
-
 static void expect(int good, const char *what)
 {
 	printf("%s: %s\n", good ? "fine" : "wrong", what);
@@ -37,7 +35,7 @@ static uint8_t *make_page(unsigned count)
 	uint8_t *page = code_memory(1);
 
 	for (unsigned i = 0; i < count; i++)
-		memcpy(page + SPACING * i, stray, sizeof(stray));
+		memcpy(page + SPACING * i, stray, STRAY_SIZE);
 	return page;
 }
 
@@ -108,7 +106,7 @@ static void threads_and_child(void)
 
 	for (unsigned i = 0; i < PAGES * PAGE / SPACING; i++)
 		if (i % (PAGE / SPACING) < 1 + i / (PAGE / SPACING) % 4)
-			memcpy(pages + i * SPACING, stray, sizeof(stray));
+			memcpy(pages + i * SPACING, stray, STRAY_SIZE);
 	code_finish(pages, PAGES);
 	for (unsigned i = 0; i < 3; i++)
 		expect(!pthread_create(&threads[i], NULL, call_in_thread, pages), "a thread starts");

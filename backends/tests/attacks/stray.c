@@ -17,8 +17,6 @@
 
 #define RFLAGS_TF 0x100
 
-static const uint8_t stray[] = {WRPKRU, RET};
-
 static _Noreturn void steal(const void *code, bool resuming)
 {
 	uint64_t secret[2];
@@ -147,10 +145,35 @@ static void trap_flag(void)
 	jump(text_aligned);
 }
 
-/* In the text of the library itself, which the application can jump to as well. */
+/* ---- in the library's text, which the application can jump to as well -------------------------------------
+ */
+
+#define LIBRARY_KEY 1 /* of the first private domain */
+
 static void library(void)
 {
-	jump((const uint8_t *)vault_text() + 1);
+	jump((const uint8_t *)vault_text() + VAULT_STRAY);
+}
+
+/* With exactly the rights that the library has itself, and in its own text while it has them. */
+static _Noreturn void steal_inside(unsigned offset)
+{
+	const uint8_t *text = (const uint8_t *)vault_text();
+	uint64_t secret[2];
+
+	code_steal_inside(text + offset, text + VAULT_GADGET, code_rights() & ~(3U << 2 * LIBRARY_KEY),
+	                  attack_secret_address(), secret);
+	attack_found(secret);
+}
+
+static void library_rights(void)
+{
+	steal_inside(VAULT_STRAY);
+}
+
+static void library_behind_mov_ss(void)
+{
+	steal_inside(VAULT_BEHIND_MOV_SS);
 }
 
 /* ---- in memory that becomes executable --------------------------------------------------------------------
@@ -160,9 +183,17 @@ static void later(void)
 {
 	uint8_t *page = code_memory(1);
 
-	memcpy(page + 100, stray, sizeof(stray));
+	memcpy(page + 100, stray, STRAY_SIZE);
 	code_finish(page, 1);
 	jump(page + 100);
+}
+
+/* A page that was read before it is executed. */
+static void read_first(void)
+{
+	if (*(const volatile uint8_t *)text_aligned != 0x0f)
+		attack_refused("the program's text is not what it was");
+	jump(text_aligned);
 }
 
 /* A page that was seen clean, and changes. */
@@ -173,7 +204,7 @@ static void rewritten(void)
 	code_finish(page, 1);
 	touch(page + 100);
 	code_reopen(page, 1);
-	memcpy(page + 100, stray, sizeof(stray));
+	memcpy(page + 100, stray, STRAY_SIZE);
 	code_finish(page, 1);
 	jump(page + 100);
 }
@@ -182,7 +213,7 @@ static void two_pages(void)
 {
 	uint8_t *pages = code_memory(2);
 
-	memcpy(pages + PAGE - 2, stray, sizeof(stray));
+	memcpy(pages + PAGE - 2, stray, STRAY_SIZE);
 	code_finish(pages, 2);
 	jump(pages + PAGE - 2);
 }
@@ -192,11 +223,11 @@ static void two_pages_one_later(void)
 {
 	uint8_t *pages = code_memory(2);
 
-	memcpy(pages + PAGE - 1, stray, sizeof(stray));
+	memcpy(pages + PAGE - 1, stray, STRAY_SIZE);
 	memset(pages + PAGE, RET, PAGE);
 	code_finish(pages, 1);
 	touch(pages + 100);
-	memcpy(pages + PAGE, stray + 1, sizeof(stray) - 1);
+	memcpy(pages + PAGE, stray + 1, STRAY_SIZE - 1);
 	code_finish(pages + PAGE, 1);
 	touch(pages + PAGE + 100);
 	jump(pages + PAGE - 1);
@@ -208,7 +239,7 @@ static void prefix_in_other_page(void)
 	uint8_t *pages = code_memory(2);
 
 	pages[PAGE - 1] = 0x48;
-	memcpy(pages + PAGE, stray, sizeof(stray));
+	memcpy(pages + PAGE, stray, STRAY_SIZE);
 	code_finish(pages, 2);
 	touch(pages + 100);
 	jump(pages + PAGE - 1);
@@ -253,7 +284,7 @@ static void file_twice(void)
 	uint8_t *alias = map_file(file, PROT_READ | PROT_WRITE, MAP_SHARED);
 
 	touch(code + 100);
-	memcpy(alias + 100, stray, sizeof(stray));
+	memcpy(alias + 100, stray, STRAY_SIZE);
 	jump(code + 100);
 }
 
@@ -263,7 +294,7 @@ static void file_written(void)
 	uint8_t *code = map_file(file, PROT_READ | PROT_EXEC, MAP_PRIVATE);
 
 	touch(code + 100);
-	if (pwrite(file, stray, sizeof(stray), 100) != sizeof(stray))
+	if (pwrite(file, stray, STRAY_SIZE, 100) != STRAY_SIZE)
 		attack_refused("pwrite");
 	jump(code + 100);
 }
@@ -275,7 +306,7 @@ static void file_shared(void)
 	uint8_t *code = map_file(file, PROT_READ | PROT_EXEC, MAP_SHARED);
 
 	touch(code + 100);
-	memcpy(alias + 100, stray, sizeof(stray));
+	memcpy(alias + 100, stray, STRAY_SIZE);
 	jump(code + 100);
 }
 
@@ -283,7 +314,7 @@ static void shared_memory(void)
 {
 	uint8_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	memcpy(page + 100, stray, sizeof(stray));
+	memcpy(page + 100, stray, STRAY_SIZE);
 	code_finish(page, 1);
 	jump(page + 100);
 }
@@ -292,7 +323,7 @@ static void moved(void)
 {
 	uint8_t *page = code_memory(1), *target = code_memory(1);
 
-	memcpy(page + 100, stray, sizeof(stray));
+	memcpy(page + 100, stray, STRAY_SIZE);
 	code_finish(page, 1);
 	touch(page + 100);
 	if (mremap(page, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target) != target)
@@ -306,7 +337,7 @@ static void moved_together(void)
 	uint8_t *pages = code_memory(2), *half = code_memory(1);
 
 	half[PAGE - 1] = stray[0];
-	memcpy(pages + PAGE, stray + 1, sizeof(stray) - 1);
+	memcpy(pages + PAGE, stray + 1, STRAY_SIZE - 1);
 	code_finish(pages, 2);
 	code_finish(half, 1);
 	touch(pages + PAGE + 100);
@@ -326,7 +357,7 @@ static void many_in_page(void)
 	uint8_t *page = code_memory(1);
 
 	for (unsigned i = 0; i < MANY; i++)
-		memcpy(page + 16 * i, stray, sizeof(stray));
+		memcpy(page + 16 * i, stray, STRAY_SIZE);
 	code_finish(page, 1);
 	for (unsigned i = 0; i < MANY; i++)
 		touch(page + 16 * i);
@@ -340,8 +371,8 @@ static uint8_t *make_many_pages(void)
 	uint8_t *pages = code_memory(MANY_PAGES);
 
 	for (unsigned i = 0; i < MANY_PAGES; i++) {
-		memcpy(pages + i * PAGE + 100, stray, sizeof(stray));
-		memcpy(pages + i * PAGE + 201, stray, sizeof(stray));
+		memcpy(pages + i * PAGE + 100, stray, STRAY_SIZE);
+		memcpy(pages + i * PAGE + 201, stray, STRAY_SIZE);
 	}
 	code_finish(pages, MANY_PAGES);
 	return pages;
@@ -363,6 +394,14 @@ static void many_pages(void)
 
 /* ---- threads and processes --------------------------------------------------------------------------------
  */
+
+/* The page is executable, and the CPU has run something else since. */
+static void slept(void)
+{
+	touch(text_aligned);
+	usleep(1000);
+	jump(text_aligned);
+}
 
 static pthread_barrier_t barrier;
 
@@ -412,7 +451,7 @@ static void forked(void)
 	uint8_t *page = code_memory(1);
 	int child;
 
-	memcpy(page + 100, stray, sizeof(stray));
+	memcpy(page + 100, stray, STRAY_SIZE);
 	code_finish(page, 1);
 	touch(page + 100);
 	child = fork();
@@ -450,6 +489,9 @@ static const struct attack attacks[] = {
         {"resume-flag-in-frame", resume_flag_in_frame},
         {"trap-flag", trap_flag},
         {"library", library},
+        {"library-rights", library_rights},
+        {"library-behind-mov-ss", library_behind_mov_ss},
+        {"read-first", read_first},
         {"later", later},
         {"rewritten", rewritten},
         {"two-pages", two_pages},
@@ -464,6 +506,7 @@ static const struct attack attacks[] = {
         {"moved-together", moved_together},
         {"many-in-page", many_in_page},
         {"many-pages", many_pages},
+        {"slept", slept},
         {"two-threads", two_threads},
         {"busy-thread", busy_thread},
         {"forked", forked},

@@ -40,13 +40,21 @@ unsigned long vault_text(void)
 	return (unsigned long)vault_constant;
 }
 
-/* "mov $constant, %eax; ret", as a compiler would write it: in assembly, so that no compiler writes it
- * otherwise. */
+/*
+ * In assembly, so that no compiler writes it otherwise. The gadget stands for all the loads that a real
+ * library has; VAULT_* in vault.h are offsets in here.
+ */
 __asm__(".section .text.vault_constant, \"ax\"\n"
         ".globl vault_constant\n"
         ".type vault_constant, @function\n"
         "vault_constant:\n"
         "	mov $0xc3ef010f, %eax\n"
+        "	ret\n"
+        "	mov (%r10), %r8\n"
+        "	mov 8(%r10), %r9\n"
+        "	mov %r11d, %eax\n"
+        "	ret\n"
+        "	movabs $0x9090c3ef010fd68e, %rax\n"
         "	ret\n"
         ".size vault_constant, . - vault_constant\n"
         ".text\n");

@@ -10,8 +10,13 @@ long vault_check(const char *guess);
 /* Where the secret lies. An attacker knows the library's layout anyway: it is in the image. */
 unsigned long vault_address(void);
 
-/* A constant whose encoding in this function, from its second byte on, is WRPKRU and RET. */
+/* A constant whose encoding in this function is, from its second byte on, WRPKRU and RET. */
 unsigned long vault_constant(void);
-unsigned long vault_text(void); /* address of that function's code */
+
+/* Address of that function, and what an attacker can jump to there. */
+unsigned long vault_text(void);
+#define VAULT_STRAY         1
+#define VAULT_GADGET        6  /* loads R8 from (R10) and R9 from 8(R10), EAX from R11D; RET */
+#define VAULT_BEHIND_MOV_SS 19 /* MOV SS, ESI; WRPKRU; RET */
 
 #endif
