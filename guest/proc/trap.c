@@ -166,6 +166,10 @@ static void user_exception(struct regs *regs)
 		write_dr6(DR6_RESET);
 		if (domain_debug_exception(regs, dr6))
 			return;
+		if (domain_inside()) { /* the caller's single steps end at the gate: a library is not stepped */
+			regs->rflags &= ~RFLAGS_TF;
+			return;
+		}
 	}
 	raise(regs, signal, code, address);
 }
