@@ -50,12 +50,21 @@ static bool match(const struct stray_text *text, size_t position, enum stray_kin
 	return true;
 }
 
+/* The first position from `position` on that may start a sequence: most bytes of a text are passed here. */
+static size_t skip(const struct stray_text *text, size_t position)
+{
+	while (position < text->size && text->bytes[position] != STRAY_OPCODE_FIRST)
+		position++;
+	return position;
+}
+
 bool stray_next(const struct stray_text *text, size_t *cursor, struct stray *found)
 {
 	size_t after = text->after_size < STRAY_AFTER_SIZE ? text->after_size : STRAY_AFTER_SIZE;
 	size_t end = text->size + after;
 
-	for (; *cursor < end && end - *cursor >= STRAY_OPCODE_SIZE; ++*cursor) {
+	for (*cursor = skip(text, *cursor); *cursor < end && end - *cursor >= STRAY_OPCODE_SIZE;
+	     *cursor = skip(text, *cursor + 1)) {
 		size_t position = *cursor, first = position;
 
 		if (!match(text, position, &found->kind))
