@@ -9,6 +9,7 @@
 #include "proc/clock.h"
 #include "proc/sched.h"
 #include "random.h"
+#include "vmx/vmx.h"
 #include "x86/boot_info.h"
 #include "x86/descriptors.h"
 #include "x86/features.h"
@@ -142,6 +143,7 @@ void kernel_main(uint32_t magic, uint32_t information)
 	fs_init();
 	unpack_archive(&boot_info.archive);
 	announce();
+	vmx_boot();
 	start_plan();
 	sched_idle();
 }

@@ -2,6 +2,7 @@
 
 #include "channel.h"
 #include "mm/layout.h"
+#include "vmx/vmx.h"
 #include "x86/cpu.h"
 
 #define TRACE_DEPTH 32
@@ -25,6 +26,7 @@ void machine_end(unsigned status)
 
 	snprintf(text, sizeof(text), "%u", status);
 	channel_line(LINK_END, text, strlen(text));
+	vmx_stop();
 	stop();
 }
 

@@ -19,6 +19,7 @@
 extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[], __kernel_end[];
 
 paddr_t kernel_pml4;
+paddr_t kernel_memory_end;
 
 static paddr_t image_physical(const char *symbol)
 {
@@ -49,6 +50,7 @@ void space_init(uint64_t memory_end)
 	paddr_t text = image_physical(__text_start), data = image_physical(__data_start);
 	uint64_t end = ALIGN_UP(memory_end, PAGE_SIZE);
 
+	kernel_memory_end = end;
 	kernel_pml4 = frame_alloc_zeroed(NULL);
 	if (!kernel_pml4)
 		panic("no memory for the kernel's page tables");

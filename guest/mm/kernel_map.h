@@ -5,5 +5,6 @@
 #include "mm/frame.h"
 
 extern paddr_t kernel_pml4; /* set by space_init(), constant from then on */
+extern paddr_t kernel_memory_end; /* of physical memory, likewise */
 
 #endif

@@ -1,0 +1,51 @@
+/* Inside guest/vmx: instructions of VMX operation (Intel SDM vol. 3C, chapter 30), and the frame of an exit.
+ */
+#ifndef GUEST_VMX_MONITOR_H
+#define GUEST_VMX_MONITOR_H
+
+#include "mm/frame.h"
+
+/* What launch.S leaves on the monitor's stack. */
+struct monitor_frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+	uint64_t rip, cs, rflags, rsp, ss; /* for the return without VMX: filled when the monitor stops */
+};
+
+bool vmx_launch(void);
+void vmx_exit_entry(void);
+
+/* Called by launch.S. False: VMX operation has ended; the frame says where the kernel goes on. */
+bool vmx_handle_exit(struct monitor_frame *frame);
+_Noreturn void vmx_resume_failed(void);
+
+/* What the CPU lacks, one sentence, or NULL; vmx/probe.c. Sets *huge: EPT has 1 GiB pages. */
+const char *vmx_probe(bool *huge);
+
+/* `wanted` and what the capability MSR demands (SDM vol. 3D, A.3 to A.5); for controls that vmx_probe() has
+ * found to exist. */
+uint32_t vmx_controls(uint32_t msr, uint32_t true_msr, uint32_t wanted);
+
+/* Fills the current VMCS so that the guest is the running kernel. */
+void vmcs_fill(uint64_t monitor_stack);
+
+/* Numbers of hypercalls: in RAX; arguments in RDI, RSI, RDX; result in RAX. */
+enum hypercall { HYPERCALL_CREATE, HYPERCALL_DESTROY, HYPERCALL_GIVE, HYPERCALL_STOP };
+
+static inline uint64_t vmcs_read(uint64_t field)
+{
+	uint64_t value;
+
+	__asm__ volatile("vmread %1, %0" : "=r"(value) : "r"(field) : "cc");
+	return value;
+}
+
+static inline void vmcs_write(uint64_t field, uint64_t value)
+{
+	bool good;
+
+	__asm__ volatile("vmwrite %2, %1" : "=@cca"(good) : "r"(field), "r"(value));
+	if (!good)
+		panic("VMX: field %lx cannot be written", field);
+}
+
+#endif
