@@ -125,6 +125,7 @@ static void bad_keys(void)
 {
 	expect_error("a tick=1 -- p", "unknown key \"tick\"; did you mean \"ticks\"?");
 	expect_error("a memroy=1 -- p", "unknown key \"memroy\"; did you mean \"memory\"?");
+	expect_error("a ud=1 -- p", "unknown key \"ud\"; did you mean \"uid\"?"); /* not "cwd" */
 	expect_error("a colour=1 -- p", "unknown key \"colour\"");
 	expect_error("a averyveryverylongkey=1 -- p", "unknown key \"averyveryverylongkey\"");
 	expect_error("a =1 -- p", "unknown key \"\"");

@@ -8,13 +8,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static const struct engine counting = {
-        .name = "counting", .tick_unit = "instructions", .tick_kind = "counted"};
+static const struct engine timing = {.name = "timing", .tick_unit = "tsc", .tick_kind = "uncalibrated"};
 static const struct record_context context = {
-        .engine = &counting, .cpu = "CPU \"x\"", .host = "a host", .run = "r1"};
+        .engine = &timing, .cpu = "CPU \"x\"", .host = "a host", .run = "r1"};
 
 #define TAIL                                                                                                 \
-	"\"engine\":\"counting\",\"cpu\":\"CPU \\\"x\\\"\",\"commit\":\"" PORTCULLIS_COMMIT                  \
+	"\"engine\":\"timing\",\"cpu\":\"CPU \\\"x\\\"\",\"commit\":\"" PORTCULLIS_COMMIT                    \
 	"\",\"host\":\"a host\",\"run\":\"r1\"}\n"
 
 static void expect_record(const char *record, const char *completed)
@@ -37,8 +36,8 @@ static void added_members(void)
 static void tick_unit(void)
 {
 	expect_record("{\"unit\":\"ticks\",\"value\":1}",
-	              "{\"unit\":\"instructions\",\"value\":1,\"kind\":\"counted\"," TAIL);
-	expect_record("{\"unit\": \"ticks\" }", "{\"unit\": \"instructions\",\"kind\":\"counted\"," TAIL);
+	              "{\"unit\":\"tsc\",\"value\":1,\"kind\":\"uncalibrated\"," TAIL);
+	expect_record("{\"unit\": \"ticks\" }", "{\"unit\": \"tsc\",\"kind\":\"uncalibrated\"," TAIL);
 	expect_record("{\"args\":\"unit ticks\",\"unit\":\"bytes\"}",
 	              "{\"args\":\"unit ticks\",\"unit\":\"bytes\",\"kind\":\"counted\"," TAIL);
 	expect_record("{\"a\":{\"unit\":\"ticks\"}}",
