@@ -49,8 +49,11 @@ def split_cases(text):
 def run_on_host(wanted):
     with tempfile.TemporaryDirectory(prefix="portcullis-differential-") as folder:
         os.chmod(folder, 0o755)  # cases that give up their rights work in it
-        done = subprocess.run([PROGRAM, *wanted], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=HOST_SECONDS, text=True, errors="replace")
+        try:
+            done = subprocess.run([PROGRAM, *wanted], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, timeout=HOST_SECONDS, text=True, errors="replace")
+        except subprocess.TimeoutExpired:
+            sys.exit(f"differential: on the host: still running after {HOST_SECONDS} s")
     if done.returncode != 0:
         sys.exit(f"differential: on the host: exit status {done.returncode}: {done.stdout.strip()[-200:]}")
     return split_cases(done.stdout)

@@ -19,9 +19,17 @@ extern char **environ;
 
 static void show_arguments(int argc, char **argv)
 {
+	char here[4096];
+	size_t length;
+
+	must("getcwd", getcwd(here, sizeof(here)) ? 0 : -1);
+	length = strlen(here);
 	say("%d arguments\n", argc);
 	for (int i = 1; i < argc; i++)
-		say("[%s]\n", argv[i]);
+		if (strncmp(argv[i], here, length) == 0)
+			say("[HERE%s]\n", argv[i] + length);
+		else
+			say("[%s]\n", argv[i]);
 	for (char **at = environ; *at; at++)
 		say("environment [%s]\n", *at);
 	say("NULL after the arguments: %d\n", argv[argc] == NULL);
@@ -391,7 +399,8 @@ static void start_threads(void *argument)
 	snprintf(text, sizeof(text), "%d", getpid());
 	for (int i = 0; i < 3; i++)
 		say_error("pthread_create", pthread_create(&thread, NULL, sleep_for_ever, NULL));
-	say_error("pthread_create", pthread_create(&thread, NULL, execute_from_thread, text));
+	if (pthread_create(&thread, NULL, execute_from_thread, text))
+		say("no fourth thread\n");
 	sleep_for_ever(NULL);
 }
 

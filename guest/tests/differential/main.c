@@ -47,6 +47,14 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 	return remove(path) < 0 ? -1 : 0;
 }
 
+static volatile pid_t running;
+
+static void stop_case(int number)
+{
+	(void)number;
+	kill(-running, SIGKILL);
+}
+
 static void run_case(const struct test_case *test)
 {
 	char directory[64];
@@ -75,8 +83,11 @@ static void run_case(const struct test_case *test)
 		return;
 	}
 	setpgid(pid, pid);
-	if (waitpid(pid, &status, 0) < 0)
-		status = 0xff00;
+	running = pid;
+	alarm(CASE_SECONDS + 1); /* some cases use up their own alarm */
+	while (waitpid(pid, &status, 0) < 0)
+		must("waitpid", errno == EINTR ? 0 : -1);
+	alarm(0);
 	kill(-pid, SIGKILL); /* what it left running */
 	say_status("end", status);
 	if (nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS) < 0)
@@ -105,6 +116,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	prepare_process();
+	handle(SIGALRM, stop_case, 0);
 	for (size_t i = 0; i < count; i++) {
 		char full[96];
 		bool wanted = argc == 1;

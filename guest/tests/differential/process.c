@@ -70,8 +70,8 @@ CASE(identity)
 
 	say("thread is process: %d\n", syscall(SYS_gettid) == self);
 	pid = start_child(compare_identity, &self);
-	say("child's number: %d\n", pid > 0 && pid != self);
 	finish_child("child", pid);
+	say("child's number: %d\n", pid > 0 && pid != self);
 	say_result("set_tid_address", syscall(SYS_set_tid_address, NULL) == self);
 }
 
@@ -161,7 +161,7 @@ static void say_info(const char *what, int result, const siginfo_t *info, pid_t 
 	else
 		say("%s: signal %d, code %d, status %d, right pid %d, right user %d\n", what, info->si_signo,
 		    info->si_code == CLD_DUMPED ? CLD_KILLED : info->si_code, info->si_status,
-		    info->si_pid == pid, info->si_uid == getuid());
+		    info->si_pid == pid, info->si_uid == (pid ? getuid() : 0));
 }
 
 CASE(waitid_fields)
