@@ -180,7 +180,6 @@ long domain_load_image(struct domain *domain)
 static long copy_page(struct domain *domain, uint64_t address, uint64_t original)
 {
 	uint64_t *entry = pagetable_create(domain->pml4, address, domain->account);
-	uint64_t bits = (original & ~(PTE_ADDRESS | PTE_U | 15UL << PTE_KEY_SHIFT)) | domain->page_bits;
 	paddr_t frame = original & PTE_ADDRESS;
 
 	if (!entry)
@@ -193,7 +192,7 @@ static long copy_page(struct domain *domain, uint64_t address, uint64_t original
 	} else {
 		frame_get(frame);
 	}
-	*entry = frame | bits;
+	*entry = frame | (original & ~PTE_ADDRESS); /* the key, if there is one, is the same */
 	return 0;
 }
 
