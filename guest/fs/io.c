@@ -7,7 +7,6 @@
 
 long io_begin(struct user_io *io, const struct linux_iovec *segments, unsigned count)
 {
-	uint64_t limit = current_thread()->user_limit;
 	size_t total = 0;
 
 	for (unsigned i = 0; i < count; i++)
@@ -16,7 +15,7 @@ long io_begin(struct user_io *io, const struct linux_iovec *segments, unsigned c
 	for (unsigned i = 0; i < count; i++) {
 		size_t length = segments[i].length;
 
-		if (length > limit || segments[i].base > limit - length)
+		if (!user_range_is_allowed(segments[i].base, length))
 			return -EFAULT;
 		total += MIN(length, IO_SIZE_MAX - total);
 	}

@@ -18,8 +18,7 @@ struct fixup {
 
 extern const struct fixup __extable_start[], __extable_end[];
 
-/* What of the user's addresses the current thread may name lies in [address, address + size). */
-static bool is_allowed(uint64_t address, size_t size)
+bool user_range_is_allowed(uint64_t address, size_t size)
 {
 	uint64_t limit = current_thread()->user_limit;
 
@@ -28,17 +27,17 @@ static bool is_allowed(uint64_t address, size_t size)
 
 long copy_from_user(void *to, uint64_t from, size_t size)
 {
-	return is_allowed(from, size) && user_copy(to, (const void *)from, size) == 0 ? 0 : -EFAULT;
+	return user_range_is_allowed(from, size) && user_copy(to, (const void *)from, size) == 0 ? 0 : -EFAULT;
 }
 
 long copy_to_user(uint64_t to, const void *from, size_t size)
 {
-	return is_allowed(to, size) && user_copy((void *)to, from, size) == 0 ? 0 : -EFAULT;
+	return user_range_is_allowed(to, size) && user_copy((void *)to, from, size) == 0 ? 0 : -EFAULT;
 }
 
 long clear_user(uint64_t to, size_t size)
 {
-	return is_allowed(to, size) && user_clear((void *)to, size) == 0 ? 0 : -EFAULT;
+	return user_range_is_allowed(to, size) && user_clear((void *)to, size) == 0 ? 0 : -EFAULT;
 }
 
 long copy_string_from_user(char *to, uint64_t from, size_t size)
@@ -83,7 +82,7 @@ long put_user_u32(uint64_t to, uint32_t value)
 
 long cmpxchg_user_u32(uint64_t address, uint32_t *old, uint32_t wanted, uint32_t replacement)
 {
-	if (!is_allowed(address, sizeof(uint32_t)))
+	if (!user_range_is_allowed(address, sizeof(uint32_t)))
 		return -EFAULT;
 	return user_cmpxchg_u32((uint32_t *)address, old, wanted, replacement) == 0 ? 0 : -EFAULT;
 }

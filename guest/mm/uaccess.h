@@ -26,6 +26,10 @@ long put_user_u32(uint64_t to, uint32_t value);
  */
 long cmpxchg_user_u32(uint64_t address, uint32_t *old, uint32_t wanted, uint32_t replacement);
 
+/* Does [address, address + size) lie where the current thread may name addresses: in application memory, or in the domain whose
+ * rights it has? */
+bool user_range_is_allowed(uint64_t address, size_t size);
+
 /* For the page-fault handler: the address to continue at when the kernel instruction at `rip` faults, 0 if none. */
 uint64_t uaccess_fixup(uint64_t rip);
 

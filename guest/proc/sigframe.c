@@ -203,8 +203,10 @@ static bool selectors_are_valid(const struct sigcontext *context)
 	return (context->cs | 3) == SELECTOR_USER_CODE && (context->ss | 3) == SELECTOR_USER_DATA;
 }
 
-/* Never changes PKRU, the view, a segment base or a system flag. A frame that cannot be read kills the
- * process. */
+/*
+ * Never changes PKRU, the view, a segment base or a system flag. A frame that cannot be read kills the process. RIP may lie in a
+ * gate: that is where an event finds a thread that has just left a library, and every program may jump there.
+ */
 long sys_rt_sigreturn(void)
 {
 	struct thread *thread = current_thread();
@@ -212,7 +214,7 @@ long sys_rt_sigreturn(void)
 	struct ucontext ucontext;
 	const struct sigcontext *context = &ucontext.context;
 
-	if (copy_from_user(&ucontext, regs->rsp, sizeof(ucontext)) || context->rip >= thread->user_limit ||
+	if (copy_from_user(&ucontext, regs->rsp, sizeof(ucontext)) || context->rip >= LOWER_HALF_END ||
 	    !selectors_are_valid(context) || pop_fpu(context->fpstate)) {
 		signal_fault(SIGSEGV, SI_KERNEL, 0);
 		return 0;
