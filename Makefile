@@ -5,6 +5,7 @@
 BUILD := build
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY: # no object is removed after the build
 MAKEFLAGS += --no-builtin-rules
 ifeq ($(filter -j%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
