@@ -465,14 +465,16 @@ CASE(alarm_seconds)
 CASE(interval_timer)
 {
 	struct itimerval timer = {{1, 5}, {100, 7}}, old;
+	unsigned left;
 
 	alarm(0);
 	must("setitimer", setitimer(ITIMER_REAL, &timer, &old));
 	say("before: %ld %ld\n", (long)old.it_value.tv_sec, (long)old.it_value.tv_usec);
 	must("getitimer", getitimer(ITIMER_REAL, &old));
-	say("runs: %d, interval %ld.%06ld\n", old.it_value.tv_sec == 99 || old.it_value.tv_sec == 100,
+	say("runs: %d, interval %ld.%06ld\n", old.it_value.tv_sec >= 50 && old.it_value.tv_sec <= 100,
 	    (long)old.it_interval.tv_sec, (long)old.it_interval.tv_usec);
-	say("alarm tells the seconds: %d\n", alarm(0) == 100);
+	left = alarm(0);
+	say("alarm tells the seconds: %d\n", left >= 50 && left <= 100);
 	must("getitimer", getitimer(ITIMER_REAL, &old));
 	say("cleared: %ld %ld\n", (long)old.it_value.tv_sec, (long)old.it_value.tv_usec);
 	timer.it_value.tv_usec = 1000000;
