@@ -1,10 +1,10 @@
 /*
- * The table of system-call tests. The same binary runs on a Linux host and in the guest; what a case prints must not
- * depend on which: no process numbers, addresses, times or machine properties.
+ * The table of system-call tests. The same binary runs on a Linux host and in the guest; what a case prints
+ * must not depend on which: no process numbers, addresses, times or machine properties.
  *
- * A case runs in a child of its own, in an empty directory of its own, as the leader of its own process group, with
- * descriptors 0 (/dev/null), 1 and 2, all signals at their defaults and unblocked, umask 022, RLIMIT_NOFILE
- * CASE_OPEN_MAX, and an alarm of CASE_SECONDS.
+ * A case runs in a child of its own, in an empty directory of its own, as the leader of its own process
+ * group, with descriptors 0 (/dev/null), 1 and 2, all signals at their defaults and unblocked, umask 022,
+ * RLIMIT_NOFILE CASE_OPEN_MAX, and an alarm of CASE_SECONDS.
  */
 #ifndef DIFFERENTIAL_CASE_H
 #define DIFFERENTIAL_CASE_H
@@ -30,11 +30,11 @@ struct test_case {
 	bool root; /* needs uid 0 */
 };
 
-#define CASE_ENTRY(subject, name, root)                                                                                \
-	static void name(void);                                                                                        \
-	static const struct test_case name##_case = {subject, #name, name, root};                                      \
-	static const struct test_case *const name##_entry                                                              \
-		__attribute__((used, section("test_cases"))) = &name##_case;                                           \
+#define CASE_ENTRY(subject, name, root)                                                                      \
+	static void name(void);                                                                              \
+	static const struct test_case name##_case = {subject, #name, name, root};                            \
+	static const struct test_case *const name##_entry __attribute__((used, section("test_cases"))) =     \
+	        &name##_case;                                                                                \
 	static void name(void)
 
 /* A file defines SUBJECT, then: CASE(name) { ... } */
@@ -54,7 +54,8 @@ void say_result(const char *what, long value);
 void say_ok(const char *what, long value);
 /* The same of a function that returns an error number (pthreads). */
 void say_error(const char *what, int error);
-/* A wait status: "exited N", "killed SIGNAL", "stopped SIGNAL", "continued". Core dumps are not told apart. */
+/* A wait status: "exited N", "killed SIGNAL", "stopped SIGNAL", "continued". Core dumps are not told apart.
+ */
 void say_status(const char *what, int status);
 const char *signal_name(int number);
 
@@ -89,12 +90,13 @@ void handle(int signal, void (*handler)(int), int flags);
 void block(int signal);
 void unblock(int signal);
 
-/* What a read, write or fetch at an address does: "fine", "SIGSEGV maperr", ... Tries in this process, and returns. */
+/* What a read, write or fetch at an address does: "fine", "SIGSEGV maperr", ... Tries in this process, and
+ * returns. */
 const char *try_read(const volatile void *address);
 const char *try_write(volatile void *address);
 const char *try_call(const void *address);
 
-#define PAGE ((size_t)4096)
+#define PAGE         ((size_t)4096)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif

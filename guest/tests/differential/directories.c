@@ -358,7 +358,7 @@ CASE(listing_types)
 
 				lstat(entry->d_name, &status);
 				say("%s type %d same inode %d\n", entry->d_name, entry->d_type,
-				       status.st_ino == entry->d_ino);
+				    status.st_ino == entry->d_ino);
 			}
 	}
 }
@@ -401,7 +401,8 @@ CASE(getdents_errors)
 		;
 	SHOW(syscall(SYS_getdents64, 4, buffer, sizeof(buffer)));
 	SHOW(lseek(4, 0, SEEK_SET));
-	say("syscall(SYS_getdents64, 4, buffer, sizeof(buffer)) > 0: %d\n", syscall(SYS_getdents64, 4, buffer, sizeof(buffer)) > 0);
+	say("syscall(SYS_getdents64, 4, buffer, sizeof(buffer)) > 0: %d\n",
+	    syscall(SYS_getdents64, 4, buffer, sizeof(buffer)) > 0);
 }
 
 CASE(chdir_and_getcwd)

@@ -26,7 +26,8 @@ CASE(open_creates)
 	SHOW(open("file", O_RDWR | O_CREAT | O_EXCL, 0666));
 	SHOW(open("exclusive", O_RDWR | O_CREAT | O_EXCL, 0640));
 	SHOW(stat("file", &status));
-	say("mode %o size %ld links %lu\n", status.st_mode, (long)status.st_size, (unsigned long)status.st_nlink);
+	say("mode %o size %ld links %lu\n", status.st_mode, (long)status.st_size,
+	    (unsigned long)status.st_nlink);
 	SHOW(stat("exclusive", &status));
 	say("mode %o\n", status.st_mode);
 }

@@ -32,14 +32,15 @@ const char *error_name(int error)
 		const char *name;
 	} names[] = {
 #define NAME(error) {error, #error}
-		NAME(EPERM),   NAME(ENOENT),   NAME(ESRCH),  NAME(EINTR),      NAME(EIO),       NAME(ENXIO),
-		NAME(E2BIG),   NAME(ENOEXEC),  NAME(EBADF),  NAME(ECHILD),     NAME(EAGAIN),    NAME(ENOMEM),
-		NAME(EACCES),  NAME(EFAULT),   NAME(EBUSY),  NAME(EEXIST),     NAME(EXDEV),     NAME(ENODEV),
-		NAME(ENOTDIR), NAME(EISDIR),   NAME(EINVAL), NAME(ENFILE),     NAME(EMFILE),    NAME(ENOTTY),
-		NAME(ETXTBSY), NAME(EFBIG),    NAME(ENOSPC), NAME(ESPIPE),     NAME(EROFS),     NAME(EMLINK),
-		NAME(EPIPE),   NAME(EDOM),     NAME(ERANGE), NAME(EDEADLK),    NAME(ENAMETOOLONG), NAME(ENOSYS),
-		NAME(ENOTEMPTY), NAME(ELOOP),  NAME(EOVERFLOW), NAME(EOPNOTSUPP), NAME(ETIMEDOUT), NAME(EOWNERDEAD),
-		NAME(ENOTRECOVERABLE),
+	        NAME(EPERM),     NAME(ENOENT),     NAME(ESRCH),           NAME(EINTR),     NAME(EIO),
+	        NAME(ENXIO),     NAME(E2BIG),      NAME(ENOEXEC),         NAME(EBADF),     NAME(ECHILD),
+	        NAME(EAGAIN),    NAME(ENOMEM),     NAME(EACCES),          NAME(EFAULT),    NAME(EBUSY),
+	        NAME(EEXIST),    NAME(EXDEV),      NAME(ENODEV),          NAME(ENOTDIR),   NAME(EISDIR),
+	        NAME(EINVAL),    NAME(ENFILE),     NAME(EMFILE),          NAME(ENOTTY),    NAME(ETXTBSY),
+	        NAME(EFBIG),     NAME(ENOSPC),     NAME(ESPIPE),          NAME(EROFS),     NAME(EMLINK),
+	        NAME(EPIPE),     NAME(EDOM),       NAME(ERANGE),          NAME(EDEADLK),   NAME(ENAMETOOLONG),
+	        NAME(ENOSYS),    NAME(ENOTEMPTY),  NAME(ELOOP),           NAME(EOVERFLOW), NAME(EOPNOTSUPP),
+	        NAME(ETIMEDOUT), NAME(EOWNERDEAD), NAME(ENOTRECOVERABLE),
 #undef NAME
 	};
 	static char unknown[32];
@@ -54,14 +55,16 @@ const char *error_name(int error)
 const char *signal_name(int number)
 {
 	static const char *const names[] = {
-		[SIGHUP] = "SIGHUP",   [SIGINT] = "SIGINT",       [SIGQUIT] = "SIGQUIT", [SIGILL] = "SIGILL",
-		[SIGTRAP] = "SIGTRAP", [SIGABRT] = "SIGABRT",     [SIGBUS] = "SIGBUS",   [SIGFPE] = "SIGFPE",
-		[SIGKILL] = "SIGKILL", [SIGUSR1] = "SIGUSR1",     [SIGSEGV] = "SIGSEGV", [SIGUSR2] = "SIGUSR2",
-		[SIGPIPE] = "SIGPIPE", [SIGALRM] = "SIGALRM",     [SIGTERM] = "SIGTERM", [SIGCHLD] = "SIGCHLD",
-		[SIGCONT] = "SIGCONT", [SIGSTOP] = "SIGSTOP",     [SIGTSTP] = "SIGTSTP", [SIGTTIN] = "SIGTTIN",
-		[SIGTTOU] = "SIGTTOU", [SIGURG] = "SIGURG",       [SIGXCPU] = "SIGXCPU", [SIGXFSZ] = "SIGXFSZ",
-		[SIGVTALRM] = "SIGVTALRM", [SIGPROF] = "SIGPROF", [SIGWINCH] = "SIGWINCH", [SIGIO] = "SIGIO",
-		[SIGPWR] = "SIGPWR",   [SIGSYS] = "SIGSYS",
+	        [SIGHUP] = "SIGHUP",       [SIGINT] = "SIGINT",   [SIGQUIT] = "SIGQUIT",
+	        [SIGILL] = "SIGILL",       [SIGTRAP] = "SIGTRAP", [SIGABRT] = "SIGABRT",
+	        [SIGBUS] = "SIGBUS",       [SIGFPE] = "SIGFPE",   [SIGKILL] = "SIGKILL",
+	        [SIGUSR1] = "SIGUSR1",     [SIGSEGV] = "SIGSEGV", [SIGUSR2] = "SIGUSR2",
+	        [SIGPIPE] = "SIGPIPE",     [SIGALRM] = "SIGALRM", [SIGTERM] = "SIGTERM",
+	        [SIGCHLD] = "SIGCHLD",     [SIGCONT] = "SIGCONT", [SIGSTOP] = "SIGSTOP",
+	        [SIGTSTP] = "SIGTSTP",     [SIGTTIN] = "SIGTTIN", [SIGTTOU] = "SIGTTOU",
+	        [SIGURG] = "SIGURG",       [SIGXCPU] = "SIGXCPU", [SIGXFSZ] = "SIGXFSZ",
+	        [SIGVTALRM] = "SIGVTALRM", [SIGPROF] = "SIGPROF", [SIGWINCH] = "SIGWINCH",
+	        [SIGIO] = "SIGIO",         [SIGPWR] = "SIGPWR",   [SIGSYS] = "SIGSYS",
 	};
 	static char unknown[32];
 
@@ -246,9 +249,10 @@ static const volatile void *probe_address;
 
 static void probe_fault(int number, siginfo_t *info, void *context)
 {
-	const char *code = info->si_code == 1 ? (number == SIGBUS ? "adraln" : "maperr")
-	                   : info->si_code == 2 ? (number == SIGBUS ? "adrerr" : "accerr")
-	                   : info->si_code == SI_KERNEL ? "kernel" : "other";
+	const char *code = info->si_code == 1           ? (number == SIGBUS ? "adraln" : "maperr")
+	                   : info->si_code == 2         ? (number == SIGBUS ? "adrerr" : "accerr")
+	                   : info->si_code == SI_KERNEL ? "kernel"
+	                                                : "other";
 
 	(void)context;
 	snprintf(probe_text, sizeof(probe_text), "%s %s%s", signal_name(number), code,
