@@ -36,6 +36,15 @@ struct backend {
 	long (*link_nested)(struct domain *from, struct domain *to);
 	uint64_t (*nested_entry)(const struct domain *from, const struct domain *to, unsigned index);
 
+	/*
+	 * For backends that take a domain's frames out of the kernel's reach: a frame has become part of the domain, at
+	 * `address` by that page-table entry (0 or -ENOMEM); and around every access of the kernel to such frames
+	 * through its own mapping. What open() returns goes to close(). May be NULL, all three.
+	 */
+	long (*own)(struct domain *domain, uint64_t address, uint64_t entry);
+	uint64_t (*open)(void);
+	void (*close)(uint64_t previous);
+
 	/* Makes the domain's pages part of the space, in the backend's way, and undoes it. 0 or -errno. */
 	long (*link)(struct domain *domain, struct space *space);
 	void (*unlink)(struct domain *domain, struct space *space);

@@ -26,6 +26,13 @@ bool domain_is_entered(const struct domain *domain, const struct space *space);
 /* Clears the words of gates on a protected stack that a thread takes over from one that is gone. */
 void domain_clear_stack_top(struct domain *domain, uint64_t top);
 
+/* A new page-table entry of the domain is told to its backend. 0 or -ENOMEM. */
+long domain_own(struct domain *domain, uint64_t address, uint64_t entry);
+
+/* Around accesses to the domain's frames through the kernel's mapping. */
+uint64_t domain_open(const struct domain *domain);
+void domain_close(const struct domain *domain, uint64_t previous);
+
 /* What every gate area holds. 0 or -ENOMEM. */
 long domain_write_return_thunk(struct domain *domain);
 

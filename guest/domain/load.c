@@ -21,9 +21,10 @@ static paddr_t page_at(struct domain *domain, uint64_t offset, uint64_t bits)
 	if (*entry)
 		return *entry & PTE_ADDRESS;
 	frame = frame_alloc_zeroed(domain->account);
-	if (frame)
-		*entry = frame | PTE_P | domain->page_bits | bits;
-	return frame;
+	if (!frame)
+		return 0;
+	*entry = frame | PTE_P | domain->page_bits | bits;
+	return domain_own(domain, domain->base + offset, *entry) ? 0 : frame;
 }
 
 static long write_pages(struct domain *domain, uint64_t offset, const void *from, size_t size, uint64_t bits)
@@ -34,10 +35,13 @@ static long write_pages(struct domain *domain, uint64_t offset, const void *from
 		uint64_t in_page = offset & ~PAGE_MASK;
 		size_t part = MIN(size, PAGE_SIZE - in_page);
 		paddr_t frame = page_at(domain, offset & PAGE_MASK, bits);
+		uint64_t opened;
 
 		if (!frame)
 			return -ENOMEM;
+		opened = domain_open(domain);
 		memcpy((char *)phys_to_virt(frame) + in_page, bytes, part);
+		domain_close(domain, opened);
 		bytes += part;
 		offset += part;
 		size -= part;
@@ -184,16 +188,20 @@ static long copy_page(struct domain *domain, uint64_t address, uint64_t original
 
 	if (!entry)
 		return -ENOMEM;
-	if (original & PTE_W || address - domain->base < PORTCULLIS_IMAGE_OFFSET) {
+	if (original & PTE_W || address - domain->base < PORTCULLIS_IMAGE_OFFSET || domain->backend->own) {
+		uint64_t opened;
+
 		frame = frame_alloc(domain->account);
 		if (!frame)
 			return -ENOMEM;
+		opened = domain_open(domain);
 		memcpy(phys_to_virt(frame), phys_to_virt(original & PTE_ADDRESS), PAGE_SIZE);
+		domain_close(domain, opened);
 	} else {
 		frame_get(frame);
 	}
 	*entry = frame | (original & ~PTE_ADDRESS); /* the key, if there is one, is the same */
-	return 0;
+	return domain_own(domain, address, *entry);
 }
 
 static long copy_pages(struct domain *domain, const struct domain *original, uint64_t start, uint64_t end)

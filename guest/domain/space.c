@@ -42,22 +42,42 @@ void domain_space_filled(struct space *space, uint64_t address)
 		backend->sync(space, address);
 }
 
+long domain_own(struct domain *domain, uint64_t address, uint64_t entry)
+{
+	return domain->backend->own ? domain->backend->own(domain, address, entry) : 0;
+}
+
+uint64_t domain_open(const struct domain *domain)
+{
+	return domain->backend->open ? domain->backend->open() : 0;
+}
+
+void domain_close(const struct domain *domain, uint64_t previous)
+{
+	if (domain->backend->close)
+		domain->backend->close(previous);
+}
+
 void domain_read(const struct domain *domain, uint64_t address, uint64_t *value)
 {
 	const uint64_t *entry = pagetable_entry(domain->pml4, address);
+	uint64_t opened = domain_open(domain);
 
 	if (entry && *entry & PTE_P)
 		memcpy(value, (char *)phys_to_virt(*entry & PTE_ADDRESS) + (address & ~PAGE_MASK),
 		       sizeof(*value));
+	domain_close(domain, opened);
 }
 
 void domain_clear_stack_top(struct domain *domain, uint64_t top)
 {
 	const uint64_t *entry = pagetable_entry(domain->pml4, top - PAGE_SIZE);
+	uint64_t opened = domain_open(domain);
 
 	if (entry && *entry & PTE_P)
 		memset((char *)phys_to_virt(*entry & PTE_ADDRESS) + PAGE_SIZE - GATE_WORDS_SIZE, 0,
 		       GATE_WORDS_SIZE);
+	domain_close(domain, opened);
 }
 
 uint64_t domain_stack_top(const struct domain *domain, const struct thread *thread)
@@ -98,7 +118,7 @@ enum fault_result domain_fault(uint64_t address, uint64_t error)
 	if (!frame)
 		return FAULT_NO_MEMORY;
 	*entry = frame | PTE_P | PTE_W | PTE_NX | domain->page_bits;
-	return FAULT_RESOLVED;
+	return domain_own(domain, address, *entry) ? FAULT_NO_MEMORY : FAULT_RESOLVED;
 }
 
 void domain_guard_space(const struct process *process, struct space *space)

@@ -45,6 +45,7 @@ void domain_reset_thread(struct thread *thread)
 		load_exit_watch(0);
 	thread->exit_watch = 0;
 	thread->domain = NULL;
+	thread->view = 0;
 	thread->gate = (struct gate_state){0};
 	thread->pkru = PKRU_APPLICATION;
 	if (features.pku)

@@ -95,7 +95,8 @@ struct thread {
 	unsigned slot; /* of user threads, unique in the system */
 	bool has_slot;
 	uint64_t *stack_tops; /* in its thread page, through the kernel's mapping */
-	uint32_t pkru;        /* while the thread does not run */
+	unsigned view; /* EPT view while the thread does not run, of backend `vmfunc` */
+	uint32_t pkru; /* while the thread does not run */
 	struct gate_state
 	        gate; /* while the thread does not run, of backends whose gates pass through the kernel */
 	struct domain *domain; /* that it is inside by such a gate, while it does not run */
