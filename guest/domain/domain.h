@@ -38,7 +38,8 @@ struct domain {
 	uint64_t copy_start, copy_end, copy_fixup;
 	uint64_t image_size;   /* bytes in memory */
 	uint64_t page_bits;    /* PTE_U and the protection key of its pages */
-	uint64_t exit_address; /* of the gate's last instruction, in the application's rights; 0: no gate */
+	uint64_t exit_address; /* of the gate's last instruction, of backends whose gates are left by that
+	                          alone */
 	uint64_t return_thunk; /* where a call by the kernel returns to */
 	bool client_used[PORTCULLIS_CLIENTS_MAX];
 	bool calls[DOMAIN_SLOT_COUNT]; /* the libraries, by slot, whose entry points this one's stubs lead to
@@ -82,6 +83,10 @@ enum fault_result domain_fault(uint64_t address, uint64_t error);
  */
 void domain_library_fault(struct regs *regs, const char *what, int signal, uint64_t address);
 
+/* A fault of the current thread, where domains are open to all: an argument copy continues at its fixup.
+ * False: it is the program's. */
+bool domain_open_fault(struct regs *regs, uint64_t address);
+
 /* Hooks of address spaces. */
 long domain_fork(struct process *parent, struct process *child); /* the child's thread exists; 0 or -errno */
 void domain_release_space(struct space *space);
@@ -117,7 +122,7 @@ long domain_write_stack(struct domain *domain, uint64_t offset, uint64_t value);
 #define DOMAIN_GATE_NESTED 0x80000
 
 /*
- * Writes a gate's code at a place in the gate area, and behind it `count` thunks "push index; jmp gate".
+ * Writes a gate's code at a place in the gate area, and behind it `count` thunks "mov index, eax; jmp gate".
  * `bits` are PTE_U for code that everybody may execute, or the domain's page_bits. Returns 0 or -ENOMEM;
  * thunk i lies at place + gate_thunk(domain, i).
  */
@@ -131,5 +136,17 @@ void domain_unlink_subtree(struct domain *domain, struct space *space);
 
 /* This thread's protected stack in the domain: its top. */
 uint64_t domain_stack_top(const struct domain *domain, const struct thread *thread);
+
+/*
+ * For gates in user mode. The word below the top of a protected stack is its record, which only gates between
+ * libraries write: RSP of the library while it calls another one, else 0. The lowest word of the callee's
+ * frames then holds the address where the call ends.
+ */
+uint64_t domain_record(const struct domain *domain, const struct thread *thread);
+
+/* Where the current thread, which is inside `domain`, leaves it: exit_address, or that of a gate between
+ * libraries.
+ */
+uint64_t domain_exit_by_record(const struct domain *domain);
 
 #endif

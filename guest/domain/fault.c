@@ -1,5 +1,6 @@
 /* Faults of code that has a domain's rights. */
 #include "channel.h"
+#include "domain/backend.h"
 #include "domain/domain.h"
 #include "domain/upcall.h"
 #include "plan/run.h"
@@ -18,6 +19,18 @@ static bool is_stack_overflow(const struct domain *domain, uint64_t address)
 	uint64_t below_top = domain_stack_top(domain, current_thread()) - address;
 
 	return below_top > domain->descriptor.stack_size && below_top <= PORTCULLIS_STACK_STRIDE;
+}
+
+bool domain_open_fault(struct regs *regs, uint64_t address)
+{
+	const struct process *process = current_process();
+	const struct attachment *attachment = domain_at(process->space, regs->rip);
+
+	if (!attachment || !process->backend->open_to_all ||
+	    !is_argument_copy(attachment->domain, regs, address))
+		return false;
+	regs->rip = attachment->domain->copy_fixup;
+	return true;
 }
 
 void domain_library_fault(struct regs *regs, const char *what, int signal, uint64_t address)

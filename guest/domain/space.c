@@ -85,6 +85,36 @@ uint64_t domain_stack_top(const struct domain *domain, const struct thread *thre
 	return domain->base + PORTCULLIS_STACKS_OFFSET + (thread->slot + 1UL) * PORTCULLIS_STACK_STRIDE;
 }
 
+uint64_t domain_record(const struct domain *domain, const struct thread *thread)
+{
+	uint64_t record = 0;
+
+	domain_read(domain, domain_stack_top(domain, thread) - 8, &record);
+	return record;
+}
+
+static bool is_called_by_library(const struct thread *thread)
+{
+	const struct domain_table *table = thread->process->space->domains;
+
+	for (unsigned i = 0; i < DOMAIN_SLOT_COUNT; i++)
+		if (table->slots[i].domain && domain_record(table->slots[i].domain, thread))
+			return true;
+	return false;
+}
+
+/* The gate from the application leaves in that word a stack pointer, which the application chooses. */
+uint64_t domain_exit_by_record(const struct domain *domain)
+{
+	const struct thread *thread = current_thread();
+	uint64_t record = domain_record(domain, thread), address = domain->exit_address;
+
+	if (is_called_by_library(thread))
+		domain_read(domain, record ? (record - 16) & ~15UL : domain_stack_top(domain, thread) - 16,
+		            &address);
+	return address;
+}
+
 /* Heap within its limit, and the current thread's own stack but for its guard. */
 static bool is_on_demand(const struct domain *domain, uint64_t offset)
 {

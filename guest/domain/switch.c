@@ -1,6 +1,7 @@
 #include "domain/switch.h"
 
 #include "domain/backend.h"
+#include "options.h"
 #include "proc/process.h"
 #include "x86/cpu.h"
 #include "x86/features.h"
@@ -55,12 +56,34 @@ void domain_reset_thread(struct thread *thread)
 		thread->process->backend->switch_in(thread);
 }
 
+uint32_t domain_rights(void)
+{
+	return features.pku ? read_pkru() : PKRU_APPLICATION;
+}
+
+void domain_set_rights(uint32_t pkru)
+{
+	if (features.pku)
+		write_pkru(pkru);
+}
+
+void domain_abandon(void)
+{
+	struct thread *thread = current_thread();
+
+	if (!domain_inside())
+		return;
+	if (thread->process->backend->switch_out)
+		thread->process->backend->switch_out(thread);
+	domain_reset_thread(thread);
+}
+
 bool domain_defer_event(void)
 {
 	struct domain *domain = domain_inside();
 	struct thread *thread = current_thread();
 
-	if (!domain)
+	if (!domain || option_holds("weaken", "defer"))
 		return false;
 	thread->exit_watch = domain->backend->exit_address();
 	load_exit_watch(thread->exit_watch);

@@ -16,6 +16,14 @@ struct thread;
 
 void domain_switch_out(struct thread *previous);
 void domain_switch_in(struct thread *next);
+
+/* PKRU of the current thread, that of the application where the CPU has none. */
+uint32_t domain_rights(void);
+void domain_set_rights(uint32_t pkru); /* no effect there */
+
+/* The current thread ends, maybe inside a library: from here on the kernel acts for the application. */
+void domain_abandon(void);
+
 /* The current thread, which has its slot: the application's rights, no watchpoint, its GS base (exec). */
 void domain_reset_thread(struct thread *thread);
 

@@ -57,10 +57,12 @@ long domain_enter_threads(struct domain *domain, struct process *process)
 {
 	const struct attachment *attachment = domain_at(process->space, domain->base);
 
-	list_for_each (node, &process->threads) {
-		long error = enter_thread(domain, list_entry(node, struct thread, process_link),
-		                          &attachment->client);
+	/* All threads of the space: other processes may share it (CLONE_VM). */
+	for (unsigned i = 0; i < PORTCULLIS_THREADS_MAX; i++) {
+		long error = 0;
 
+		if (slots[i] && slots[i]->process->space == process->space)
+			error = enter_thread(domain, slots[i], &attachment->client);
 		if (error)
 			return error;
 	}

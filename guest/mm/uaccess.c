@@ -3,6 +3,7 @@
 #include "domain/domain.h"
 #include "lib/errno.h"
 #include "mm/layout.h"
+#include "options.h"
 #include "proc/process.h"
 
 /* mm/uaccess.S: 0, or another number after a fault that could not be resolved. */
@@ -17,6 +18,11 @@ struct fixup {
 };
 
 extern const struct fixup __extable_start[], __extable_end[];
+
+uint64_t user_limit(void)
+{
+	return option_holds("weaken", "uaccess") ? LOWER_HALF_END : APPLICATION_END;
+}
 
 bool user_range_is_allowed(uint64_t address, size_t size)
 {

@@ -8,6 +8,9 @@
 
 #include "lib/lib.h"
 
+/* The user_limit of threads. */
+uint64_t user_limit(void);
+
 /* 0 or -EFAULT; a partial copy may have been made. */
 long copy_from_user(void *to, uint64_t from, size_t size);
 long copy_to_user(uint64_t to, const void *from, size_t size);

@@ -1,5 +1,6 @@
 /* fork, vfork, clone. */
 #include "domain/domain.h"
+#include "domain/switch.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "mm/uaccess.h"
@@ -106,7 +107,7 @@ static struct thread *copy_thread(struct process *process, const struct clone_ar
 		return NULL;
 	}
 	fpu_save(thread->xsave);
-	thread->pkru = parent->pkru;
+	thread->pkru = domain_rights(); /* what parent->pkru holds is from its last switch */
 	thread->fs_base = arguments->flags & CLONE_SETTLS ? arguments->tls : parent->fs_base;
 	thread->signal_mask = parent->restore_mask ? parent->saved_mask : parent->signal_mask;
 	if (!(arguments->flags & CLONE_VM) || arguments->flags & CLONE_VFORK)

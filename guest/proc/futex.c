@@ -54,7 +54,7 @@ static long make_key(uint64_t address, unsigned operation, struct key *key)
 
 	if (address % sizeof(uint32_t))
 		return -EINVAL;
-	if (address >= current_thread()->user_limit)
+	if (!user_range_is_allowed(address, sizeof(uint32_t)))
 		return -EFAULT;
 	if (!(operation & FUTEX_PRIVATE_FLAG))
 		mapping = space_find(space, address);

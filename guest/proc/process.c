@@ -1,6 +1,7 @@
 #include "proc/process.h"
 
 #include "domain/domain.h"
+#include "domain/switch.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "mm/uaccess.h"
@@ -213,6 +214,7 @@ void thread_exit(int status)
 	struct thread *thread = current_thread();
 	struct process *process = thread->process;
 
+	domain_abandon(); /* the kernel is about to write where the application has asked it to */
 	futex_thread_exit(thread);
 	account_update();
 	process->user_ticks += thread->user_ticks;

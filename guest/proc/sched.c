@@ -4,6 +4,7 @@
 #include "domain/switch.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
+#include "mm/uaccess.h"
 #include "plan/run.h"
 #include "proc/clock.h"
 #include "x86/entry.h"
@@ -75,7 +76,7 @@ struct thread *thread_create(struct process *process, const struct regs *regs, v
 	thread->tid = allocate_tid();
 	thread->process = process;
 	thread->state = THREAD_BLOCKED;
-	thread->user_limit = APPLICATION_END;
+	thread->user_limit = user_limit();
 	list_init(&thread->run_link);
 	list_init(&thread->sleep.link);
 	signal_pending_init(&thread->pending);

@@ -7,8 +7,10 @@
  *            struct ucontext
  *     low    return address: the action's restorer; RSP at the handler's entry (RSP + 8 is 16-byte aligned)
  */
+#include "domain/switch.h"
 #include "lib/errno.h"
 #include "mm/uaccess.h"
+#include "options.h"
 #include "proc/process.h"
 #include "proc/signal.h"
 #include "x86/cpu.h"
@@ -219,6 +221,8 @@ long sys_rt_sigreturn(void)
 		signal_fault(SIGSEGV, SI_KERNEL, 0);
 		return 0;
 	}
+	if (option_holds("weaken", "sigreturn"))
+		domain_set_rights((uint32_t)context->reserved[0]); /* as if frames held PKRU */
 	signal_set_mask(ucontext.mask);
 	*regs = (struct regs){
 	        .r8 = context->r8,

@@ -45,6 +45,8 @@ static void raise(struct regs *regs, int signal, int code, uint64_t address)
 		domain_library_fault(regs, exceptions[regs->vector].name, signal, address);
 		return;
 	}
+	if (domain_open_fault(regs, address))
+		return;
 	thread->fault.number = signal;
 	thread->fault.vector = regs->vector;
 	thread->fault.error = regs->error;
