@@ -25,8 +25,8 @@ void machine_end(unsigned status)
 	char text[12];
 
 	snprintf(text, sizeof(text), "%u", status);
-	channel_line(LINK_END, text, strlen(text));
 	vmx_stop();
+	channel_line(LINK_END, text, strlen(text));
 	stop();
 }
 

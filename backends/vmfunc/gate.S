@@ -14,14 +14,14 @@
 	.balign	16
 	.globl	\name, \name\()_exit, \name\()_end
 \name:
+	pop	%r11                            # the index: read with the application's rights
 	mov	%rcx, %r10                      # argument 4: VMFUNC needs ECX
 	xor	%eax, %eax
 	mov	$PLACEHOLDER_VIEW, %ecx
 	vmfunc                                  # to the library's view
 	cmpl	$PLACEHOLDER_VIEW, (\name + VIEW_NUMBER_OFFSET)(%rip)
 	jne	9f
-	pop	%rax                            # the index, whatever it is now
-	cmp	$PLACEHOLDER_COUNT, %rax
+	cmp	$PLACEHOLDER_COUNT, %r11
 	jae	9f
 	mov	%gs:PLACEHOLDER_STACK, %rcx     # top of this thread's protected stack
 	mov	%rsp, -16(%rcx)                 # the application's
@@ -37,7 +37,7 @@
 	.endif
 	mov	%r10, %rcx
 	lea_domain GATE_ENTRIES, %r10, \name
-	call	*(%r10,%rax,8)
+	call	*(%r10,%r11,8)
 	.if	\scrub
 	ldmxcsr	(%rsp)
 	fldcw	4(%rsp)

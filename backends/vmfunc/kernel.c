@@ -71,12 +71,15 @@ static void destroy(struct domain *domain)
 	view_destroy(domain->key);
 }
 
-/* Gates that the application enters stay in its view. */
+/* Gates that the application enters stay in its view. The page that states the view is replaced: see
+ * map_number(). */
 static long own(struct domain *domain, uint64_t address, uint64_t entry)
 {
 	bool open = address - domain->base < NESTED_PLACE;
 	unsigned flags = (entry & PTE_NX ? 0 : VIEW_EXECUTE) | (open ? VIEW_SHARED : 0);
 
+	if (address - domain->base == VIEW_NUMBER_OFFSET)
+		return 0;
 	return view_give(domain->key, entry & PTE_ADDRESS, flags);
 }
 
@@ -186,19 +189,26 @@ static bool has_nested_gate(const struct domain *from, const struct domain *to)
 	return entry && *entry;
 }
 
-/* Gates between libraries that a fork has copied name the parent's views. */
+/* In a copy by fork the page that states the view is a copy, too: the gate names the parent's view. */
+static bool is_copy(const struct domain *domain)
+{
+	return (*pagetable_entry(domain->pml4, domain->base + VIEW_NUMBER_OFFSET) & PTE_ADDRESS) !=
+	       view_page();
+}
+
+/* After a fork all gates of the domain, and those between it and others, name views of the parent's. */
 static long link(struct domain *domain, struct space *space)
 {
-	long error = 0;
+	long error = is_copy(domain) ? build_gate(domain) : 0;
 
 	for (unsigned i = 0; !error && i < DOMAIN_SLOT_COUNT; i++) {
 		struct domain *other = space->domains->slots[i].domain;
 
-		if (!other || other == domain || domain->shared || other->shared)
+		if (!other || other == domain)
 			continue;
-		if (has_nested_gate(domain, other))
+		if (!domain->shared && has_nested_gate(domain, other))
 			error = link_nested(domain, other);
-		if (!error && has_nested_gate(other, domain))
+		if (!error && !other->shared && has_nested_gate(other, domain))
 			error = link_nested(other, domain);
 	}
 	return error ? error : domain_link_subtree(domain, space);

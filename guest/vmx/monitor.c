@@ -17,11 +17,6 @@ static bool running;
 static uint8_t stack[STACK_SIZE] __attribute__((aligned(16)));
 static uint64_t exits;
 
-uint64_t vmx_exits(void)
-{
-	return exits;
-}
-
 /* ---- launch
  * ------------------------------------------------------------------------------------------------ */
 
@@ -129,9 +124,11 @@ long view_give(unsigned view, paddr_t frame, unsigned flags)
 
 void vmx_stop(void)
 {
-	if (running)
-		hypercall(HYPERCALL_STOP, 0, 0, 0);
+	if (!running)
+		return;
+	hypercall(HYPERCALL_STOP, 0, 0, 0);
 	running = false;
+	kprintf("VMX monitor: %lu exits\n", exits);
 }
 
 unsigned view_current(void)

@@ -28,11 +28,8 @@ const char *vmx_start(void);
 /* At boot: starts it when the command line says monitor=1. */
 void vmx_boot(void);
 
-/* Leaves VMX operation: before the machine ends. */
+/* Leaves VMX operation, if it was entered, and says on the console how many exits there were: before the machine ends. */
 void vmx_stop(void);
-
-/* VM exits so far, of all reasons; 0 without the monitor. */
-uint64_t vmx_exits(void);
 
 /* ---- views: only while the monitor runs
  * -------------------------------------------------------------------- */
