@@ -3,7 +3,8 @@
  * by a distance from the instruction pointer and needs no address of its own.
  *
  * Register contract of an entrance (System V ABI, AMD64): arguments in RDI, RSI, RDX, RCX, R8, R9, result in RAX; RBX, RBP,
- * R12 to R15 are the library's to preserve; RAX, R10, R11 are free.
+ * R12 to R15 are the library's to preserve; RAX, R10, R11 are free, and so are XMM8 to XMM15. Thunks load the index
+ * of the entry point into EAX and jump to the gate.
  */
 #ifndef BACKENDS_GATE_H
 #define BACKENDS_GATE_H
@@ -31,8 +32,17 @@
 	xor	%r11d, %r11d
 .endm
 
+/*
+ * Nor in vector registers, nor in those of the x87 unit and its pointers to the last instruction and operand. Loads the default x87
+ * control word.
+ */
 .macro	scrub_vector
 	vzeroall
+	fninit
+	.rept	8
+	fldz
+	.endr
+	fninit
 .endm
 
 /* DF, AC, TF and the other flags as the ABI has them at a call. Uses the stack. */

@@ -1,8 +1,8 @@
 /*
  * The gate of backend `kernel`: a system call runs the library in ring 0, on the thread's protected stack.
  *
- * The part that is copied into the domain runs in the application: RSP -> index, return address, as its thunk left
- * it. The number that it makes is checked by kernel_gate_entry, the target of SYSCALL while such a thread runs.
+ * The part that is copied into the domain runs in the application: its thunk has left the index in EAX. The number that
+ * it makes is checked by kernel_gate_entry, the target of SYSCALL while such a thread runs.
  */
 #include "gate.h"
 #include "domain/gate.h"
@@ -14,13 +14,11 @@
 
 	.section .rodata.kernel_gate, "a"
 	.balign	16
-	.globl	kernel_gate, kernel_gate_exit, kernel_gate_end
+	.globl	kernel_gate, kernel_gate_end
 kernel_gate:
-	pop	%rax                            # the index
 	mov	%rcx, %r10                      # argument 4: SYSCALL takes RCX
 	add	$PLACEHOLDER_NUMBER, %eax
 	syscall
-kernel_gate_exit:
 	ret
 kernel_gate_end:
 
@@ -66,21 +64,22 @@ kernel_gate_end:
 	fnstcw	4(%rsp)
 	ldmxcsr	control_words(%rip)
 	fldcw	control_words+4(%rip)
+	emms                                    # the x87 stack is empty
 	.endif
 	mov	%r10, %rcx
 	sti
 	call	*(%r11,%rax,8)
-	cli
-	swapgs
+	.if	\scrub == 2
+	scrub_vector
+	.endif
 	.if	\scrub
 	ldmxcsr	(%rsp)
 	fldcw	4(%rsp)
 	scrub_general
 	xor	%r10d, %r10d
 	.endif
-	.if	\scrub == 2
-	scrub_vector
-	.endif
+	cli
+	swapgs
 	mov	%gs:CPU_GATE_FRAMES, %rsp
 	pop	%rdx
 	test	%rdx, %rdx

@@ -13,7 +13,7 @@
 
 #define GATE_COPY_MAX 64
 
-extern const char kernel_gate[], kernel_gate_exit[], kernel_gate_end[];
+extern const char kernel_gate[], kernel_gate_end[];
 void kernel_gate_plain(void);
 void kernel_gate_general(void);
 void kernel_gate_vector(void);
@@ -41,7 +41,6 @@ static long build_gate(struct domain *domain)
 	kassert(size <= sizeof(code));
 	memcpy(code, kernel_gate, size);
 	gate_patch(code, size, PLACEHOLDER_NUMBER, GATE_CALL | domain->slot << GATE_SLOT_SHIFT);
-	domain->exit_address = domain->base + (uint64_t)(kernel_gate_exit - kernel_gate);
 	error = domain_write_gate(domain, DOMAIN_GATE_OPEN, PTE_U, code, code + size, count);
 	if (!error)
 		error = domain_write_gate(domain, DOMAIN_GATE_NESTED, domain->page_bits, code, code + size,

@@ -1,10 +1,17 @@
 /*
  * The gate of backend `pku`: WRPKRU raises the rights to application plus library, and drops them again.
  *
- * Reached from a thunk that pushed the entry's index on the application's stack: RSP -> index, return address. An attacker may
- * jump to any instruction with any registers. The two WRPKRU are followed by a compare with the one value that is right, and a
- * jump past it meets a thread page that cannot be forged (no user segment base but 0 can be loaded, and nothing is
- * mapped there). The kernel replaces three placeholders when it copies the gate: see kernel.c.
+ * Reached from a thunk with the entry's index in EAX. An attacker may jump to any instruction with any registers. The two WRPKRU
+ * are followed by a compare with the one value that is right; all that decides what happens next is checked behind it,
+ * in the library's rights. Until the stack is the library's, the gate touches no memory but the thread page, which
+ * cannot be forged (no user segment base but 0 can be loaded, and nothing is mapped there): a stack pointer of the
+ * attacker's choice would be read with the library's rights. That is why the index waits in XMM15, a scratch register,
+ * while RAX, RCX and RDX serve WRPKRU.
+ *
+ * The direction flag is cleared at every scrub level, because string instructions of the library would write in front of
+ * their targets. AC has no effect (CR0.AM is 0), and TF ends the process at the first instruction after WRPKRU.
+ *
+ * The kernel replaces three placeholders when it copies the gate: see kernel.c.
  */
 #include "gate.h"
 #include "pku/gate_values.h"
@@ -15,6 +22,7 @@
 	.balign	16
 	.globl	\name, \name\()_exit, \name\()_end
 \name:
+	movd	%eax, %xmm15                    # the index
 	mov	%rcx, %r10                      # arguments 3 and 4: WRPKRU needs ECX and EDX
 	mov	%rdx, %r11
 	xor	%ecx, %ecx
@@ -23,8 +31,8 @@
 	wrpkru                                  # rights up
 	cmp	$PLACEHOLDER_PKRU, %eax
 	jne	9f
-	pop	%rax                            # the index, whatever it is now
-	cmp	$PLACEHOLDER_COUNT, %rax
+	movd	%xmm15, %eax                    # the index, whatever it is now
+	cmp	$PLACEHOLDER_COUNT, %eax
 	jae	9f
 	mov	%gs:PLACEHOLDER_STACK, %rcx     # top of this thread's protected stack
 	mov	%rsp, -16(%rcx)                 # the application's
@@ -36,12 +44,18 @@
 	lea_domain GATE_CONTROL_WORDS, %rcx, \name
 	ldmxcsr	(%rcx)
 	fldcw	4(%rcx)
+	emms                                    # the x87 stack is empty
 	clean_flags
+	.else
+	cld
 	.endif
 	mov	%r11, %rdx
 	mov	%r10, %rcx
 	lea_domain GATE_ENTRIES, %r10, \name
 	call	*(%r10,%rax,8)
+	.if	\scrub == 2
+	scrub_vector
+	.endif
 	.if	\scrub
 	ldmxcsr	(%rsp)
 	fldcw	4(%rsp)
@@ -53,9 +67,6 @@
 	xor	%edx, %edx
 	.if	\scrub
 	scrub_general
-	.endif
-	.if	\scrub == 2
-	scrub_vector
 	.endif
 	mov	$PKRU_APPLICATION, %eax
 	wrpkru                                  # rights down
@@ -69,34 +80,34 @@
 .endm
 
 /*
- * From library to library, in the caller's gate area: RSP -> index, return address, on the caller's protected stack.
+ * From library to library, in the caller's gate area; the thunk leaves the index in EAX.
  *
  * The word below the top of each protected stack is the stack's record: RSP of the library while it calls another one, else 0. On the
- * way back it proves that the caller is waiting for this return: a jump to the second WRPKRU meets a record of 0.
+ * way back it proves that the caller is waiting for this return: a jump to the second WRPKRU meets a record of 0. The
+ * application can jump to the first one, too, so that the index is checked behind it.
  */
 .macro	nested_gate name, scrub
 	.balign	16
 	.globl	\name, \name\()_exit, \name\()_end
 \name:
+	movd	%eax, %xmm15                    # the index
 	mov	%rcx, %r10
 	mov	%rdx, %r11
 	xor	%ecx, %ecx
 	rdpkru                                  # EDX becomes 0
 	cmp	$PLACEHOLDER_CALLER_PKRU, %eax  # from the caller alone
 	jne	9f
-	pop	%rax
-	cmp	$PLACEHOLDER_COUNT, %rax
-	jae	9f
 	mov	%gs:PLACEHOLDER_CALLER_STACK, %rcx
-	push	%rbx
 	pushq	-8(%rcx)                        # the record of an outer call by the same library
 	mov	%rsp, -8(%rcx)
-	mov	%rax, %rbx
 	xor	%ecx, %ecx
 	mov	$PLACEHOLDER_PKRU, %eax
 	wrpkru                                  # the callee's rights in place of the caller's
 	cmp	$PLACEHOLDER_PKRU, %eax
 	jne	9f
+	movd	%xmm15, %eax                    # the index, whatever it is now
+	cmp	$PLACEHOLDER_COUNT, %eax
+	jae	9f
 	mov	%gs:PLACEHOLDER_STACK, %rcx
 	mov	-8(%rcx), %rdx                  # the callee itself may be waiting further out
 	test	%rdx, %rdx
@@ -105,13 +116,11 @@
 	and	$-16, %rsp
 	lea	\name\()_exit(%rip), %rdx
 	mov	%rdx, (%rsp)                    # for the kernel: where this entrance ends
-	.if	\scrub
-	clean_flags
-	.endif
+	cld                                     # an application may have jumped to the WRPKRU
 	mov	%r11, %rdx
 	mov	%r10, %rcx
 	movabs	$PLACEHOLDER_ENTRIES, %r10
-	call	*(%r10,%rbx,8)
+	call	*(%r10,%rax,8)
 	mov	%rax, %r10
 	xor	%ecx, %ecx
 	xor	%edx, %edx
@@ -130,7 +139,6 @@
 	je	9f                              # the caller does not wait
 	mov	-8(%rcx), %rsp
 	popq	-8(%rcx)
-	pop	%rbx
 	xor	%ecx, %ecx
 	mov	%r10, %rax
 \name\()_exit:

@@ -12,6 +12,7 @@
 #include "pku/gate_values.h"
 #include "pku/step.h"
 #include "pku/watch.h"
+#include "pku/weaken.h"
 #include "plan/run.h"
 #include "proc/process.h"
 #include "x86/cpu.h"
@@ -123,6 +124,7 @@ static long build_gate(struct domain *domain)
 
 	kassert(size <= sizeof(code));
 	memcpy(code, gates[scrub].start, size);
+	weaken_gate(code, size);
 	gate_patch(code, size, PLACEHOLDER_PKRU, pkru_of(domain));
 	gate_patch(code, size, PLACEHOLDER_COUNT, domain->descriptor.entry_count);
 	gate_patch(code, size, PLACEHOLDER_STACK, THREAD_PAGE_STACKS + domain->slot * sizeof(uint64_t));
@@ -148,6 +150,7 @@ static long link_nested(struct domain *from, struct domain *to)
 
 	kassert(size <= sizeof(code));
 	memcpy(code, nested_gates[scrub].start, size);
+	weaken_gate(code, size);
 	gate_patch(code, size, PLACEHOLDER_CALLER_PKRU, pkru_of(from));
 	gate_patch(code, size, PLACEHOLDER_CALLER_STACK, THREAD_PAGE_STACKS + from->slot * sizeof(uint64_t));
 	gate_patch(code, size, PLACEHOLDER_PKRU, pkru_of(to));
@@ -179,28 +182,16 @@ static struct domain *inside(void)
 	return NULL;
 }
 
-/* The record on the thread's stack there says whether it waits for another library: see gate.S. */
 static bool entered(const struct domain *domain, const struct thread *thread)
 {
 	uint32_t pkru = thread == current_thread() ? read_pkru() : thread->pkru;
-	uint64_t record = 0;
 
-	domain_read(domain, domain_stack_top(domain, thread) - 8, &record);
-	return record || pkru == pkru_of(domain);
+	return domain_record(domain, thread) || pkru == pkru_of(domain);
 }
 
-/*
- * Where the thread leaves the innermost library: the gate's own exit, or that of the gate of the library that
- * called, which that gate has left at the bottom of the callee's frames.
- */
 static uint64_t exit_address(void)
 {
-	const struct domain *domain = inside();
-	uint64_t top = domain_stack_top(domain, current_thread()), record = 0, word = 0;
-
-	domain_read(domain, top - 8, &record);
-	domain_read(domain, record ? (record - 16) & ~15UL : top - 16, &word);
-	return word >= DOMAIN_BASE ? word : domain->exit_address;
+	return domain_exit_by_record(inside());
 }
 
 static uint64_t raise(struct domain *domain, struct regs *regs)

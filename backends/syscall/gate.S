@@ -16,13 +16,11 @@
 
 	.section .rodata.syscall_gate, "a"
 	.balign	16
-	.globl	syscall_gate, syscall_gate_exit, syscall_gate_end
-syscall_gate:
-	pop	%rax                            # the index
+	.globl	syscall_gate, syscall_gate_end
+syscall_gate:                                   # EAX: the index
 	mov	%rcx, %r10                      # argument 4: SYSCALL takes RCX
 	add	$PLACEHOLDER_NUMBER, %eax
 	syscall
-syscall_gate_exit:
 	ret
 syscall_gate_end:
 
@@ -38,17 +36,18 @@ syscall_gate_end:
 	movw	$0x37f, 12(%rsp)
 	ldmxcsr	8(%rsp)
 	fldcw	12(%rsp)
+	emms                                    # the x87 stack is empty
 	.endif
 	mov	%r10, %rcx
 	call	*%rax
+	.if	\scrub == 2
+	scrub_vector
+	.endif
 	.if	\scrub
 	ldmxcsr	(%rsp)
 	fldcw	4(%rsp)
 	scrub_general
 	xor	%r10d, %r10d
-	.endif
-	.if	\scrub == 2
-	scrub_vector
 	.endif
 	mov	%rax, %rdx                      # the result
 	mov	$GATE_LEAVE, %eax

@@ -21,7 +21,7 @@
 #define CR3_NO_FLUSH  (1UL << 63)
 #define PCID_OF(slot) ((slot) + 1UL) /* 0 is every application's */
 
-extern const char syscall_gate[], syscall_gate_exit[], syscall_gate_end[];
+extern const char syscall_gate[], syscall_gate_end[];
 extern const char syscall_inner_plain[], syscall_inner_plain_end[];
 extern const char syscall_inner_general[], syscall_inner_general_end[];
 extern const char syscall_inner_vector[], syscall_inner_vector_end[];
@@ -51,7 +51,6 @@ static long build_gate(struct domain *domain)
 	kassert(size <= sizeof(code));
 	memcpy(code, syscall_gate, size);
 	gate_patch(code, size, PLACEHOLDER_NUMBER, GATE_CALL | domain->slot << GATE_SLOT_SHIFT);
-	domain->exit_address = domain->base + (uint64_t)(syscall_gate_exit - syscall_gate);
 	error = domain_write_gate(domain, DOMAIN_GATE_OPEN, PTE_U, code, code + size,
 	                          domain->descriptor.entry_count);
 	if (!error)

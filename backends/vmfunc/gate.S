@@ -1,8 +1,10 @@
 /*
  * The gate of backend `vmfunc`: VMFUNC leaf 0 switches to the library's EPT view, and back to the application's.
  *
- * Reached from a thunk that pushed the entry's index on the application's stack: RSP -> index, return address. An attacker may
- * jump to any instruction with any registers. Behind each VMFUNC the view is read from the view itself. A view executes
+ * Reached from a thunk with the entry's index in EAX. An attacker may jump to any instruction with any registers. Until the
+ * stack is the library's, the gate touches no memory but the thread page: a stack pointer of the attacker's choice would be
+ * read with the library's rights. The direction flag is cleared at every scrub level.
+ * Behind each VMFUNC the view is read from the view itself. A view executes
  * no other gate than its own, so that a VMFUNC to any other view faults at the next instruction.
  */
 #include "gate.h"
@@ -14,14 +16,14 @@
 	.balign	16
 	.globl	\name, \name\()_exit, \name\()_end
 \name:
-	pop	%r11                            # the index: read with the application's rights
+	mov	%eax, %r11d                     # the index
 	mov	%rcx, %r10                      # argument 4: VMFUNC needs ECX
 	xor	%eax, %eax
 	mov	$PLACEHOLDER_VIEW, %ecx
 	vmfunc                                  # to the library's view
 	cmpl	$PLACEHOLDER_VIEW, (\name + VIEW_NUMBER_OFFSET)(%rip)
 	jne	9f
-	cmp	$PLACEHOLDER_COUNT, %r11
+	cmp	$PLACEHOLDER_COUNT, %r11        # the index, whatever it is now
 	jae	9f
 	mov	%gs:PLACEHOLDER_STACK, %rcx     # top of this thread's protected stack
 	mov	%rsp, -16(%rcx)                 # the application's
@@ -33,11 +35,17 @@
 	lea_domain GATE_CONTROL_WORDS, %rcx, \name
 	ldmxcsr	(%rcx)
 	fldcw	4(%rcx)
+	emms                                    # the x87 stack is empty
 	clean_flags
+	.else
+	cld
 	.endif
 	mov	%r10, %rcx
 	lea_domain GATE_ENTRIES, %r10, \name
 	call	*(%r10,%r11,8)
+	.if	\scrub == 2
+	scrub_vector
+	.endif
 	.if	\scrub
 	ldmxcsr	(%rsp)
 	fldcw	4(%rsp)
@@ -48,9 +56,6 @@
 	.if	\scrub
 	xor	%edx, %edx
 	scrub_general
-	.endif
-	.if	\scrub == 2
-	scrub_vector
 	.endif
 	xor	%eax, %eax
 	xor	%ecx, %ecx
@@ -65,7 +70,7 @@
 .endm
 
 /*
- * From library to library, in the caller's gate area: RSP -> index, return address, on the caller's protected stack. The
+ * From library to library, in the caller's gate area; the thunk leaves the index in EAX. The
  * views of both libraries execute it, and the application's does not have it.
  *
  * The word below the top of each protected stack is the stack's record: RSP of the library while it calls another one, else 0.
@@ -81,20 +86,19 @@
 	.balign	16
 	.globl	\name, \name\()_exit, \name\()_end
 \name:
+	movd	%eax, %xmm15                    # the index
 	check_view $PLACEHOLDER_CALLER_VIEW     # from the caller alone
 	mov	%rcx, %r10
-	pop	%rax
-	cmp	$PLACEHOLDER_COUNT, %rax
-	jae	9f
 	mov	%gs:PLACEHOLDER_CALLER_STACK, %rcx
-	push	%rbx
 	pushq	-8(%rcx)                        # the record of an outer call by the same library
 	mov	%rsp, -8(%rcx)
-	mov	%rax, %rbx
 	xor	%eax, %eax
 	mov	$PLACEHOLDER_VIEW, %ecx
 	vmfunc                                  # the callee's view in place of the caller's
 	check_view $PLACEHOLDER_VIEW
+	movd	%xmm15, %eax
+	cmp	$PLACEHOLDER_COUNT, %eax
+	jae	9f
 	mov	%gs:PLACEHOLDER_STACK, %rcx
 	mov	-8(%rcx), %r11                  # the callee itself may be waiting further out
 	test	%r11, %r11
@@ -103,12 +107,10 @@
 	and	$-16, %rsp
 	lea	\name\()_exit(%rip), %r11
 	mov	%r11, (%rsp)                    # for the kernel: where this entrance ends
-	.if	\scrub
-	clean_flags
-	.endif
+	cld
 	mov	%r10, %rcx
 	movabs	$PLACEHOLDER_ENTRIES, %r10
-	call	*(%r10,%rbx,8)
+	call	*(%r10,%rax,8)
 	mov	%rax, %r10
 	.if	\scrub
 	xor	%edx, %edx
@@ -126,7 +128,6 @@
 	je	9f                              # the caller does not wait
 	mov	-8(%rcx), %rsp
 	popq	-8(%rcx)
-	pop	%rbx
 	xor	%ecx, %ecx
 	mov	%r10, %rax
 \name\()_exit:

@@ -230,26 +230,16 @@ static struct domain *inside(void)
 	return NULL;
 }
 
-/* The record on the thread's stack there says whether it waits for another library: see gate.S. */
 static bool entered(const struct domain *domain, const struct thread *thread)
 {
 	unsigned view = thread == current_thread() ? view_current() : thread->view;
-	uint64_t record = 0;
 
-	domain_read(domain, domain_stack_top(domain, thread) - 8, &record);
-	return record || view == domain->key;
+	return domain_record(domain, thread) || view == domain->key;
 }
 
-/* As backend `pku` does: the gate's own exit, or the one that a gate between libraries has left on the stack.
- */
 static uint64_t exit_address(void)
 {
-	const struct domain *domain = inside();
-	uint64_t top = domain_stack_top(domain, current_thread()), record = 0, word = 0;
-
-	domain_read(domain, top - 8, &record);
-	domain_read(domain, record ? (record - 16) & ~15UL : top - 16, &word);
-	return word >= DOMAIN_BASE ? word : domain->exit_address;
+	return domain_exit_by_record(inside());
 }
 
 static uint64_t raise(struct domain *domain, struct regs *regs)

@@ -22,8 +22,7 @@ struct backend {
 	long (*create)(struct domain *domain, struct space *space);
 	void (*destroy)(struct domain *domain);
 
-	/* Fills the gate pages (gate_page_write()) and says in exit_address where an entrance ends. 0 or
-	 * -ENOMEM. NULL: no gate. */
+	/* Fills the gate pages. 0 or -ENOMEM. NULL: no gate. */
 	long (*build_gate)(struct domain *domain);
 
 	/* What the stub of entry `index` jumps to. NULL: the function itself. */

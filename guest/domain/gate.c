@@ -85,17 +85,15 @@ bool gate_entered(const struct domain *domain, const struct thread *thread)
 	return false;
 }
 
+/* Not the gate's last instruction: a program may make the system call anywhere. */
 uint64_t gate_exit_address(void)
 {
-	const struct thread *thread = current_thread();
-	const struct gate_frame *outermost = &thread->gate_frames[GATE_DEPTH_MAX - 1];
-	uint64_t frames = this_cpu->gate.frames;
+	const struct gate_frame *outermost = &current_thread()->gate_frames[GATE_DEPTH_MAX - 1];
 
-	if (frames > (uint64_t)outermost) /* a call by the kernel: nothing to wait for but its end */
+	if (this_cpu->gate.frames >
+	    (uint64_t)outermost) /* a call by the kernel: nothing to wait for but its end */
 		return 0;
-	if (frames == (uint64_t)outermost)
-		return gate_inside()->exit_address;
-	return outermost[-1].previous->domain->exit_address;
+	return outermost->rip;
 }
 
 uint64_t gate_raise(struct domain *domain)

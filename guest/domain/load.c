@@ -259,7 +259,7 @@ long domain_copy_contents(struct domain *domain, const struct domain *original)
 	(PORTCULLIS_GATE_SIZE - PAGE_SIZE) /* of the return thunk: a page of the library's own */
 #define THUNKS_OFFSET 0x1000               /* of the thunks in the gate area */
 #define THUNK_SIZE    16
-#define OPCODE_PUSH   0x68 /* imm32 */
+#define OPCODE_MOVE   0xb8 /* imm32 to EAX */
 #define OPCODE_JUMP   0xe9 /* rel32 */
 
 uint64_t gate_thunk(const struct domain *domain, unsigned index)
@@ -297,7 +297,7 @@ long domain_write_gate(struct domain *domain, uint64_t place, uint64_t bits, con
 	for (unsigned i = 0; !error && i < count; i++) {
 		uint64_t offset = THUNKS_OFFSET + (uint64_t)i * THUNK_SIZE;
 		int32_t distance = -(int32_t)(offset + 10);
-		uint8_t thunk[10] = {OPCODE_PUSH};
+		uint8_t thunk[10] = {OPCODE_MOVE};
 
 		memcpy(thunk + 1, &i, sizeof(i));
 		thunk[5] = OPCODE_JUMP;
