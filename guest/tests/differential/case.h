@@ -10,6 +10,8 @@
 #define DIFFERENTIAL_CASE_H
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -76,6 +78,17 @@ void finish_child(const char *what, pid_t pid);
 void in_child(const char *what, void (*body)(void *), void *argument);
 void as_user(const char *what, void (*body)(void *), void *argument);
 
+/* Bodies of children: *(int *)argument is the exit status, the signal that it raises; or none. */
+void exit_with(void *argument);
+void die_of(void *argument);
+void wait_for_ever(void *argument);
+void end_at_once(void *argument);
+
+/* A thread that runs body(argument); ends the case when there is none. */
+pthread_t start_thread(void *(*body)(void *), void *argument);
+/* Lets others run until *value, which they change, is at least `wanted`. */
+void wait_until(const int *value, int wanted);
+
 /* Small files. write_file creates or replaces; say_file prints the contents. */
 void write_file(const char *path, const char *text);
 void say_file(const char *path);
@@ -85,8 +98,12 @@ void say_bytes(const char *what, const void *bytes, size_t size);
 void sleep_ms(long milliseconds);
 long elapsed_ns(void); /* CLOCK_MONOTONIC */
 
+/* Starts an interval timer; `interval` 0: once. */
+void set_timer(int which, long microseconds, long interval);
+
 /* Installs a handler without flags other than those given. */
 void handle(int signal, void (*handler)(int), int flags);
+void handle_info(int signal, void (*handler)(int, siginfo_t *, void *), int flags);
 void block(int signal);
 void unblock(int signal);
 
@@ -97,6 +114,7 @@ const char *try_write(volatile void *address);
 const char *try_call(const void *address);
 
 #define PAGE         ((size_t)4096)
+#define BAD          ((void *)8) /* an address that nothing is mapped at */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif

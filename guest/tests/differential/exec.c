@@ -3,8 +3,6 @@
 #include "case.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -13,7 +11,6 @@
 #include <sys/wait.h>
 
 #define SUBJECT "exec"
-#define BAD     ((void *)8)
 
 extern char **environ;
 

@@ -3,7 +3,6 @@
 #include "case.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -14,13 +13,6 @@
 static volatile int handled;
 static uint64_t fault_rip; /* where the next fault is expected */
 static uint64_t resume_rip;
-
-static void handle_info(int number, void (*handler)(int, siginfo_t *, void *), int flags)
-{
-	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
-
-	must("sigaction", sigaction(number, &action, NULL));
-}
 
 static void describe_fault(int number, siginfo_t *info, void *context)
 {
@@ -250,19 +242,12 @@ static void clobber(int number)
 	          "r15", "xmm0", "xmm7", "xmm15");
 }
 
-static void start_timer(long microseconds)
-{
-	struct itimerval timer = {{0, microseconds}, {0, microseconds}};
-
-	must("setitimer", setitimer(ITIMER_REAL, &timer, NULL));
-}
-
 CASE(registers_survive_signals)
 {
 	uint64_t wrong = 0;
 
 	handle(SIGALRM, clobber, 0);
-	start_timer(1000);
+	set_timer(ITIMER_REAL, 1000, 1000);
 	while (handled < 20 && !wrong)
 		__asm__ volatile(
 		        "mov $1, %%rbx; mov $2, %%rcx; mov $3, %%rdx; mov $4, %%rsi; mov $5, %%rdi; mov $6, "
@@ -288,7 +273,7 @@ CASE(registers_survive_signals)
 		        :
 		        : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
 		          "r15", "xmm0", "xmm7", "xmm15", "memory", "cc");
-	start_timer(0);
+	set_timer(ITIMER_REAL, 0, 0);
 	say("%s, handled enough: %d\n", wrong ? "changed" : "unchanged", handled >= 20);
 }
 

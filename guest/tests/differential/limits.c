@@ -12,7 +12,6 @@
 #include <sys/utsname.h>
 
 #define SUBJECT "limits"
-#define BAD     ((void *)8)
 
 static void say_limit(const char *what, int resource)
 {

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 
 #define SUBJECT "pipes"
-#define BAD     ((void *)8)
 
 static int ends[2];
 

@@ -1,4 +1,4 @@
-/* Signals: actions, masks, queues, waiting, restarting, timers. */
+/* Signals: actions, masks, queues, delivery. */
 #include "case.h"
 
 #include <signal.h>
@@ -8,7 +8,6 @@
 #include <time.h>
 
 #define SUBJECT "signals"
-#define BAD     ((void *)8)
 
 static volatile int handled;
 
@@ -22,12 +21,6 @@ static void tell(int number)
 {
 	handled++;
 	say("handler: %s\n", signal_name(number));
-}
-
-static void die_of(void *argument)
-{
-	signal(*(int *)argument, SIG_DFL);
-	raise(*(int *)argument);
 }
 
 CASE(default_actions)
@@ -197,27 +190,13 @@ static void describe_value(int number, siginfo_t *info, void *context)
 	    info->si_pid == getpid());
 }
 
-static void describe_timer(int number, siginfo_t *info, void *context)
-{
-	(void)context;
-	handled++;
-	say("%s: signo %d code %d\n", signal_name(number), info->si_signo, info->si_code);
-}
-
-static void handle_info(int number, void (*handler)(int, siginfo_t *, void *))
-{
-	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
-
-	must("sigaction", sigaction(number, &action, NULL));
-}
-
 CASE(sender_in_info)
 {
-	handle_info(SIGUSR1, describe);
+	handle_info(SIGUSR1, describe, 0);
 	say_result("kill", kill(getpid(), SIGUSR1));
 	say_result("tgkill", syscall(SYS_tgkill, getpid(), getpid(), SIGUSR1));
 	say_result("tkill", syscall(SYS_tkill, getpid(), SIGUSR1));
-	handle_info(SIGUSR1, describe_value);
+	handle_info(SIGUSR1, describe_value, 0);
 	say_result("sigqueue", sigqueue(getpid(), SIGUSR1, (union sigval){.sival_int = 4711}));
 }
 
@@ -228,7 +207,7 @@ CASE(queue_info_errors)
 		int room[29];
 	} info = {SIGUSR1, 0, 0, {0}};
 
-	handle_info(SIGUSR1, describe_value);
+	handle_info(SIGUSR1, describe_value, 0);
 	say_result("code of kill to itself", syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, &info));
 	say_result("code of kill to another", syscall(SYS_rt_sigqueueinfo, getppid(), 0, &info));
 	info.code = -1;
@@ -242,9 +221,9 @@ CASE(real_time_signals_queue)
 {
 	int first = SIGRTMIN, second = SIGRTMIN + 1;
 
-	handle_info(first, describe_value);
-	handle_info(second, describe_value);
-	handle_info(SIGUSR1, describe_value);
+	handle_info(first, describe_value, 0);
+	handle_info(second, describe_value, 0);
+	handle_info(SIGUSR1, describe_value, 0);
 	block(first);
 	block(second);
 	block(SIGUSR1);
@@ -277,252 +256,6 @@ CASE(delivery_together)
 	raise(SIGUSR1);
 	must("sigprocmask", sigprocmask(SIG_UNBLOCK, &mask, NULL));
 	say("handled %d\n", handled);
-}
-
-/* What a child does to its parent: signals until one finds it in the call that is to be interrupted. */
-struct interruption {
-	int times; /* 0: until it is killed */
-	int late;  /* descriptor to write to in the end */
-};
-
-static void interrupt_parent(void *argument)
-{
-	const struct interruption *interruption = argument;
-
-	for (int i = 0; interruption->times == 0 || i < interruption->times; i++) {
-		sleep_ms(5);
-		kill(getppid(), SIGUSR1);
-	}
-	write(interruption->late, "late", 4);
-}
-
-static void end_interruption(pid_t pid)
-{
-	signal(SIGUSR1, SIG_IGN);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
-
-static void read_interrupted(int flags)
-{
-	struct interruption interruption = {flags ? 5 : 0, -1};
-	char text[8] = "";
-	int pipes[2];
-	pid_t pid;
-
-	must("pipe", pipe(pipes));
-	interruption.late = pipes[1];
-	handled = 0;
-	handle(SIGUSR1, count, flags);
-	pid = start_child(interrupt_parent, &interruption);
-	say_result("read", read(pipes[0], text, sizeof(text)));
-	say("\"%s\", handled %d\n", text, handled > 0);
-	end_interruption(pid);
-}
-
-CASE(read_restarts_or_not)
-{
-	read_interrupted(0);
-	read_interrupted(SA_RESTART);
-}
-
-static void wait_interrupted(int flags)
-{
-	struct interruption interruption = {flags ? 5 : 0, -1};
-	pid_t pid, result;
-
-	handled = 0;
-	handle(SIGUSR1, count, flags);
-	pid = start_child(interrupt_parent, &interruption);
-	result = waitpid(pid, NULL, 0);
-	say("wait: %s, handled %d\n", result == pid ? "child" : error_name(errno), handled > 0);
-	if (result != pid)
-		end_interruption(pid);
-}
-
-CASE(wait_restarts_or_not)
-{
-	wait_interrupted(0);
-	wait_interrupted(SA_RESTART);
-}
-
-static void set_timer(int which, long microseconds, long interval)
-{
-	struct itimerval timer = {{0, interval}, {0, microseconds}};
-
-	must("setitimer", setitimer(which, &timer, NULL));
-}
-
-CASE(sleep_is_interrupted)
-{
-	struct timespec left = {77, 77}, time = {1000, 0};
-
-	handle(SIGALRM, count, SA_RESTART);
-	set_timer(ITIMER_REAL, 10000, 10000);
-	say_result("nanosleep", nanosleep(&time, &left));
-	say("left: %d\n", left.tv_sec > 900 && left.tv_sec < 1000);
-	say_error("clock_nanosleep", clock_nanosleep(CLOCK_MONOTONIC, 0, &time, &left));
-	say("left: %d\n", left.tv_sec > 900 && left.tv_sec < 1000);
-	left = (struct timespec){77, 77};
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	time.tv_sec += 1000;
-	say_error("absolute", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, &left));
-	say("left untouched: %ld %ld\n", (long)left.tv_sec, left.tv_nsec);
-	say("handled %d\n", handled >= 3);
-}
-
-static void stop_and_continue_parent(void *argument)
-{
-	pid_t parent = *(pid_t *)argument;
-
-	sleep_ms(20);
-	kill(parent, SIGSTOP);
-	sleep_ms(20);
-	kill(parent, SIGCONT);
-}
-
-static void sleeper(void *argument)
-{
-	long start = elapsed_ns();
-	struct timespec time = {0, 100000000};
-	pid_t self = getpid(), pid = start_child(stop_and_continue_parent, &self);
-
-	(void)argument;
-	say_result("nanosleep", nanosleep(&time, NULL));
-	say("whole time: %d\n", elapsed_ns() - start >= 100000000);
-	finish_child("stopper", pid);
-}
-
-CASE(sleep_goes_on_after_stop)
-{
-	in_child("sleeper", sleeper, NULL);
-}
-
-CASE(pause_returns)
-{
-	handle(SIGALRM, count, SA_RESTART);
-	set_timer(ITIMER_REAL, 10000, 10000);
-	say_result("pause", pause());
-	say("handled %d\n", handled > 0);
-}
-
-CASE(suspend_swaps_the_mask)
-{
-	sigset_t mask, now;
-
-	handle(SIGUSR1, tell, SA_RESTART);
-	handle(SIGUSR2, tell, 0);
-	block(SIGUSR1);
-	raise(SIGUSR1);
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGUSR2);
-	say_result("sigsuspend", sigsuspend(&mask));
-	sigprocmask(SIG_BLOCK, NULL, &now);
-	say("blocked after: %d %d\n", sigismember(&now, SIGUSR1), sigismember(&now, SIGUSR2));
-	say_result("wrong size", syscall(SYS_rt_sigsuspend, &mask, 4));
-	say_result("bad pointer", syscall(SYS_rt_sigsuspend, BAD, 8));
-}
-
-CASE(timed_wait)
-{
-	struct timespec none = {0, 0}, some = {0, 10000000}, bad = {0, 1000000000};
-	siginfo_t info;
-	sigset_t set;
-	long start;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGRTMIN);
-	must("sigprocmask", sigprocmask(SIG_BLOCK, &set, NULL));
-	say_result("nothing there", sigtimedwait(&set, &info, &none));
-	start = elapsed_ns();
-	say_result("nothing comes", sigtimedwait(&set, &info, &some));
-	say("at least 10 ms: %d\n", elapsed_ns() - start >= 10000000);
-	sigqueue(getpid(), SIGRTMIN, (union sigval){.sival_int = 5});
-	raise(SIGUSR1);
-	say_result("first", sigtimedwait(&set, &info, NULL));
-	say("signo %d code %d\n", info.si_signo, info.si_code);
-	say("second: %d\n", sigwaitinfo(&set, &info) == SIGRTMIN);
-	say("code %d value %d\n", info.si_code, info.si_value.sival_int);
-	say_result("taken", sigtimedwait(&set, NULL, &none));
-	say_result("bad time", sigtimedwait(&set, &info, &bad));
-	say_result("wrong size", syscall(SYS_rt_sigtimedwait, &set, NULL, &none, 4));
-	handle(SIGALRM, count, SA_RESTART);
-	set_timer(ITIMER_REAL, 10000, 10000);
-	/* Not the library's function, which repeats the call after EINTR. */
-	say_result("another signal",
-	           syscall(SYS_rt_sigtimedwait, &set, NULL, &(struct timespec){1000, 0}, sizeof(uint64_t)));
-}
-
-CASE(alarm_seconds)
-{
-	say("case's own alarm was set: %d\n", alarm(100) > 0);
-	say_result("replaced", alarm(50));
-	say_result("cancelled", alarm(0));
-	say_result("none", alarm(0));
-}
-
-CASE(interval_timer)
-{
-	struct itimerval timer = {{1, 5}, {100, 7}}, old;
-	unsigned left;
-
-	alarm(0);
-	must("setitimer", setitimer(ITIMER_REAL, &timer, &old));
-	say("before: %ld %ld\n", (long)old.it_value.tv_sec, (long)old.it_value.tv_usec);
-	must("getitimer", getitimer(ITIMER_REAL, &old));
-	say("runs: %d, interval %ld.%06ld\n", old.it_value.tv_sec >= 50 && old.it_value.tv_sec <= 100,
-	    (long)old.it_interval.tv_sec, (long)old.it_interval.tv_usec);
-	left = alarm(0);
-	say("alarm tells the seconds: %d\n", left >= 50 && left <= 100);
-	must("getitimer", getitimer(ITIMER_REAL, &old));
-	say("cleared: %ld %ld\n", (long)old.it_value.tv_sec, (long)old.it_value.tv_usec);
-	timer.it_value.tv_usec = 1000000;
-	say_result("bad microseconds", setitimer(ITIMER_REAL, &timer, NULL));
-	say_result("unknown timer", setitimer(77, &timer, NULL));
-	say_result("unknown timer", getitimer(77, &timer));
-	say_result("bad pointer", syscall(SYS_setitimer, ITIMER_REAL, BAD, NULL));
-	say_result("bad old", syscall(SYS_getitimer, ITIMER_REAL, BAD));
-}
-
-CASE(interval_timer_repeats)
-{
-	handle_info(SIGALRM, describe_timer);
-	set_timer(ITIMER_REAL, 2000, 2000);
-	while (handled < 5)
-		pause();
-	set_timer(ITIMER_REAL, 0, 0);
-}
-
-CASE(timers_of_processor_time)
-{
-	handle_info(SIGVTALRM, describe_timer);
-	handle_info(SIGPROF, describe_timer);
-	set_timer(ITIMER_VIRTUAL, 5000, 0);
-	sleep_ms(30);
-	say("asleep: %d\n", handled);
-	while (handled < 1)
-		;
-	set_timer(ITIMER_PROF, 5000, 0);
-	while (handled < 2)
-		getppid();
-	say("ran\n");
-}
-
-CASE(timer_is_not_inherited)
-{
-	struct itimerval timer;
-	pid_t pid;
-
-	alarm(10);
-	pid = must("fork", fork());
-	if (pid == 0) {
-		getitimer(ITIMER_REAL, &timer);
-		say("child: %ld\n", (long)timer.it_value.tv_sec);
-		_exit(0);
-	}
-	finish_child("child", pid);
-	say("parent: %d\n", alarm(0) > 0);
 }
 
 static void raise_pending(void *argument)
@@ -571,13 +304,6 @@ CASE(many_signals)
 	say("handled %d\n", handled);
 }
 
-static void pause_for_ever(void *argument)
-{
-	(void)argument;
-	for (;;)
-		pause();
-}
-
 CASE(kill_is_certain)
 {
 	sigset_t all;
@@ -585,7 +311,7 @@ CASE(kill_is_certain)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL); /* the child's, too */
-	pid = start_child(pause_for_ever, NULL);
+	pid = start_child(wait_for_ever, NULL);
 	say_result("SIGTERM", kill(pid, SIGTERM));
 	say_result("alive", waitpid(pid, NULL, WNOHANG));
 	say_result("SIGKILL", kill(pid, SIGKILL));

@@ -2,11 +2,12 @@
 #include "case.h"
 
 #include <fcntl.h>
-#include <grp.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -164,6 +165,47 @@ void as_user(const char *what, void (*body)(void *), void *argument)
 	in_child(what, drop_rights, &user);
 }
 
+void exit_with(void *argument)
+{
+	_exit(*(int *)argument);
+}
+
+void die_of(void *argument)
+{
+	signal(*(int *)argument, SIG_DFL);
+	raise(*(int *)argument);
+}
+
+void wait_for_ever(void *argument)
+{
+	(void)argument;
+	for (;;)
+		pause();
+}
+
+void end_at_once(void *argument)
+{
+	(void)argument;
+}
+
+pthread_t start_thread(void *(*body)(void *), void *argument)
+{
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, body, argument);
+
+	if (error) {
+		say_error("pthread_create", error);
+		_exit(97);
+	}
+	return thread;
+}
+
+void wait_until(const int *value, int wanted)
+{
+	while (__atomic_load_n(value, __ATOMIC_SEQ_CST) < wanted)
+		sched_yield();
+}
+
 void write_file(const char *path, const char *text)
 {
 	int fd = must(path, open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
@@ -218,9 +260,23 @@ long elapsed_ns(void)
 	return now.tv_sec * 1000000000L + now.tv_nsec;
 }
 
+void set_timer(int which, long microseconds, long interval)
+{
+	struct itimerval timer = {{0, interval}, {0, microseconds}};
+
+	must("setitimer", setitimer(which, &timer, NULL));
+}
+
 void handle(int signal, void (*handler)(int), int flags)
 {
 	struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+
+	must("sigaction", sigaction(signal, &action, NULL));
+}
+
+void handle_info(int signal, void (*handler)(int, siginfo_t *, void *), int flags)
+{
+	struct sigaction action = {.sa_sigaction = handler, .sa_flags = flags | SA_SIGINFO};
 
 	must("sigaction", sigaction(signal, &action, NULL));
 }
