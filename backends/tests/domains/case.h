@@ -24,6 +24,10 @@ bool claim_refused(int result, int error, const char *words, const char *text);
 bool on_backend(const char *prefix); /* does the name of this process's backend start so? */
 bool backend_protects(void);         /* it is not `none` */
 
+/* Entrances are system calls, whose frames lie in the kernel: depth is limited, a wrong index is a failed
+ * call. */
+bool gates_pass_through_kernel(void);
+
 /* Attaches, or ends the program. */
 void attach(const char *name, unsigned flags);
 

@@ -60,6 +60,11 @@ bool backend_protects(void)
 	return !on_backend("none");
 }
 
+bool gates_pass_through_kernel(void)
+{
+	return on_backend("kernel") || on_backend("syscall");
+}
+
 static _Noreturn void give_up(const char *what, const char *why)
 {
 	printf("not ok %s on %s: %s: %s\n", case_name, portcullis_backend(), what, why);
