@@ -76,7 +76,8 @@ static void destroy(struct domain *domain)
 static long own(struct domain *domain, uint64_t address, uint64_t entry)
 {
 	bool open = address - domain->base < NESTED_PLACE;
-	unsigned flags = (entry & PTE_NX ? 0 : VIEW_EXECUTE) | (open ? VIEW_SHARED : 0);
+	unsigned flags =
+	        (entry & PTE_NX ? 0 : VIEW_EXECUTE) | (open || entry & PTE_WIRE ? VIEW_SHARED : 0);
 
 	if (address - domain->base == VIEW_NUMBER_OFFSET)
 		return 0;

@@ -8,6 +8,7 @@
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "mm/pagetable.h"
+#include "net/wire.h"
 #include "proc/process.h"
 
 static struct list shared_domains = LIST_INIT(shared_domains);
@@ -56,6 +57,7 @@ void domain_destroy(struct domain *domain)
 	}
 	if (domain->backend->destroy)
 		domain->backend->destroy(domain);
+	wire_release(domain);
 	if (domain->image_inode)
 		inode_put(domain->image_inode);
 	kfree(domain->functions);

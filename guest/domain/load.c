@@ -188,6 +188,8 @@ static long copy_page(struct domain *domain, uint64_t address, uint64_t original
 
 	if (!entry)
 		return -ENOMEM;
+	if (original & PTE_WIRE)
+		return 0;
 	if (original & PTE_W || address - domain->base < PORTCULLIS_IMAGE_OFFSET || domain->backend->own) {
 		uint64_t opened;
 

@@ -23,6 +23,7 @@
 #define TABLE_ENTRIES 512
 #define PTE_HELD      (1UL << 9)
 #define PTE_GUARDED   (1UL << 10)
+#define PTE_WIRE      (1UL << 11) /* shared with another domain: net/wire.h */
 
 /* Bytes that one entry of a table of that level spans: 1 is the level whose entries map 4 KiB pages, 4 the
  * PML4. */

@@ -148,4 +148,5 @@ SYSCALL(1024, domain_attach)
 SYSCALL(1025, domain_detach)
 SYSCALL(1026, domain_info)
 SYSCALL(1027, domain_return)
+SYSCALL(1030, wire_map)
 /* clang-format on */
