@@ -99,9 +99,14 @@ class Report:
         print(f"skip {name}: {why}", flush=True)
 
 
-def on_engines(test, engines=ENGINES):
-    """Calls test(report, engine, root) for each engine, root a folder that does not exist yet, and ends the program."""
+def on_engines(test, engines=ENGINES, before=None):
+    """
+    Calls before(report) if there is one, and test(report, engine, root) for each engine, root a folder that does not exist yet;
+    ends the program.
+    """
     report = Report()
+    if before:
+        before(report)
     for engine in engines:
         with tempfile.TemporaryDirectory(prefix="portcullis-root-") as folder:
             try:

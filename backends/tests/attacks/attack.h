@@ -1,10 +1,20 @@
 /*
- * What attack programs share. Each is `PROGRAM CASE`: it attaches to the vault, tries one way to its secret,
- * and ends in one of these ways:
+ * What attack programs share. A case attaches to the vault, tries one way to its secret, and ends in one of
+ * these ways:
  *
  *   prints "secret SECRET" and exits 0     the attack has succeeded: the vault itself has confirmed the
- * secret prints "refused: WHY" and exits 1      nothing was gained dies of a signal                       the
- * kernel ended it
+ * secret prints "gained: WHAT" and exits 0      it has succeeded, at something else than the secret prints
+ * "refused: WHY" and exits 1      nothing was gained dies of a signal                       the kernel ended
+ * it
+ *
+ * `PROGRAM CASE` runs one case in the process itself, with a private vault. `PROGRAM --each [CASE...]` runs
+ * those cases, or all, in a child each, with a shared vault that the parent is attached to as well. It says
+ * for each case
+ *
+ *   attack: CASE
+ *   ...                                    what the child and the kernel say
+ *   outcome: CASE exited STATUS            or "signal NUMBER"
+ *   vault: CASE works                      or "broken: WHY": whether the library still serves the parent
  */
 #ifndef ATTACK_H
 #define ATTACK_H
@@ -30,7 +40,14 @@ _Noreturn void attack_found(const void *secret);
 /* Reads the secret with the rights that the thread has now, and ends the program. */
 _Noreturn void attack_read_secret(void);
 
+/* Ends the program with the secret if it is part of the data; returns if not. */
+void attack_search(const void *data, size_t size);
+
+_Noreturn void attack_gained(const char *what);
 _Noreturn void attack_refused(const char *why);
+
+/* Ends the program, "refused", with the error of a call that returned `result`, or "nothing was refused". */
+_Noreturn void attack_refused_by(const char *call, long result);
 
 /* Waits for the child and ends the way that it ended. */
 _Noreturn void attack_end_like(int child);

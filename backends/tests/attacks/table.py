@@ -1,0 +1,186 @@
+"""The attacks, and what must become of each on every backend."""
+
+from dataclasses import dataclass, field
+
+BACKENDS = ("none", "kernel", "syscall", "syscall-kpti", "pku", "vmfunc")
+PROTECTING = BACKENDS[1:]
+SIGILL, SIGFPE, SIGKILL, SIGSEGV = 4, 8, 9, 11
+SIGNALS = {SIGILL: "SIGILL", SIGFPE: "SIGFPE", SIGKILL: "killed", SIGSEGV: "SIGSEGV"}
+
+# ---- outcomes: each judges {"reason", "status" or "signal"} and a part of the console: None, or what is wrong ----
+
+
+class Found:
+    """The attack succeeds."""
+    text = "succeeds"
+
+    def judge(self, outcome, console):
+        if "secret " not in console and "gained: " not in console:
+            return "nothing was gained"
+        return None if outcome.get("status") == 0 else f"status {outcome.get('status')}"
+
+
+class Fails:
+    """The attack fails in the way that a subclass says."""
+
+    def judge(self, outcome, console):
+        if "secret " in console or "gained: " in console:
+            return "THE ATTACK SUCCEEDED"
+        return self.judge_failure(outcome, console)
+
+
+class Ended(Fails):
+    """The kernel ends the program with the signal, and says why."""
+
+    def __init__(self, signal, says=""):
+        self.signal, self.says = signal, says
+        self.text = SIGNALS[signal] + (f": {says.strip()}" if says else "")
+
+    def judge_failure(self, outcome, console):
+        if outcome.get("reason") != "signal" or outcome.get("signal") != self.signal:
+            return f"it did not die of signal {self.signal}"
+        return None if self.says in console else f"the console does not say: {self.says}"
+
+
+class Refused(Fails):
+    """The program is told that it cannot have that, or finds that nothing has changed."""
+
+    def __init__(self, says, text=None):
+        self.says, self.text = says, text or says
+
+    def judge_failure(self, outcome, console):
+        if outcome.get("reason") != "exited" or outcome.get("status") != 1:
+            return "it did not end by itself"
+        return None if f"refused: {self.says}" in console else f"the program does not say: {self.says}"
+
+
+class Passes:
+    """No attack: the program must run to its end."""
+
+    def __init__(self, says):
+        self.says, self.text = says, "runs"
+
+    def judge(self, outcome, console):
+        if outcome.get("reason") != "exited" or outcome.get("status") != 0:
+            return "it did not exit with status 0"
+        return None if self.says in console else f"the program does not say: {self.says}"
+
+
+FOUND = Found()
+FAULT = Ended(SIGSEGV)
+STRAY = Ended(SIGKILL, "stray WRPKRU at ")
+STRAY_VMFUNC = Ended(SIGKILL, "stray VMFUNC before ")
+NOTHING = Refused("nothing was gained")
+
+# ---- rows -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Row:
+    """An attack: `item` of the threat list; `weaken`: the defence without which it succeeds on the backends in `weakened`."""
+    item: str
+    program: str
+    case: str
+    outcomes: dict
+    weaken: str = None
+    weakened: tuple = ()
+    weakened_bochs: tuple = ()  # there only
+    unable: dict = field(default_factory=dict)  # engines where the case cannot run, and why
+    scrub: str = "none"
+    alone: str = None  # arguments of a program that is not an attack (attack.h)
+
+    @property
+    def title(self):
+        return f"{self.program} {self.case}" + (f" at scrub {self.scrub}" if self.scrub != "none" else "")
+
+    def weakened_on(self, engine):
+        return self.weakened + (self.weakened_bochs if engine == "bochs" else ())
+
+
+def by_backend(protecting, none=FOUND, **other):
+    """Outcomes: `none`, that of protecting backends, and those of some (dashes as underscores)."""
+    outcomes = {"none": none, **dict.fromkeys(PROTECTING, protecting)}
+    outcomes.update({backend.replace("_", "-"): outcome for backend, outcome in other.items()})
+    return outcomes
+
+
+# ---- memory.c: 1 ------------------------------------------------------------------------------------------------
+
+MEMORY = [Row("1", "memory", case, by_backend(FAULT)) for case in (
+    "load-data", "load-heap", "load-stack", "load-gate-data", "store-data", "store-heap", "store-stack")]
+
+# ---- stray.c, harmless.c: 2 -------------------------------------------------------------------------------------
+
+UNCHANGED = Refused("the rights are what they were")
+
+# QEMU 7.2 reads the stack of a user-mode IRETQ with the kernel's rights, so that SMAP forbids it.
+NO_IRETQ = {"qemu": "a user-mode IRETQ does not work under SMAP there"}
+
+
+def stray(case, pku=STRAY, unable=None):
+    """Rights are raised everywhere, but reach a secret only where PKRU guards it."""
+    return Row("2", "stray", case, by_backend(FAULT, pku=pku), "watch", ("pku",), unable=unable or {})
+
+
+STRAY_WRPKRU = [
+    stray("aligned"),
+    stray("unaligned"),
+    stray("immediate"),
+    stray("displacement"),
+    stray("prefixed"),
+    stray("behind-mov-ss"),
+    stray("resume-flag", unable=NO_IRETQ),
+    stray("resume-flag-in-frame"),
+    stray("trap-flag"),
+    stray("library"),
+    stray("library-rights"),
+    stray("library-behind-mov-ss", Ended(SIGKILL, "MOV SS at ")),
+    stray("read-first"),
+    stray("later"),
+    stray("rewritten"),
+    stray("two-pages"),
+    stray("two-pages-one-later"),
+    stray("prefix-in-other-page"),
+    stray("end-of-page"),
+    stray("file-twice", UNCHANGED),
+    stray("file-written", UNCHANGED),
+    stray("file-shared", Refused("mmap")),
+    stray("shared-memory", Refused("mprotect")),
+    stray("moved"),
+    stray("moved-together"),
+    stray("many-in-page"),
+    stray("many-pages"),
+    stray("slept"),
+    stray("two-threads"),
+    stray("busy-thread"),
+    stray("forked"),
+    stray("forked-library"),
+    stray("executed"),
+    Row("2", "harmless", "all", dict.fromkeys(BACKENDS, Passes("harmless: all done")), alone="all"),
+]
+
+ATTACKS = MEMORY + STRAY_WRPKRU
+
+# ---- README.md --------------------------------------------------------------------------------------------------
+
+
+def cells(row):
+    """None, kernel, syscall (its variant must do the same), pku, vmfunc."""
+    assert row.outcomes.get("syscall") == row.outcomes.get("syscall-kpti"), row.title
+    shown = [row.outcomes.get(backend) for backend in BACKENDS if backend != "syscall-kpti"]
+    return [outcome.text if outcome else "" for outcome in shown]
+
+
+def without(row):
+    """The defence, and where the attack succeeds when it is off."""
+    if not row.weaken:
+        return ""
+    places = list(row.weakened) + [f"{backend} on Bochs" for backend in row.weakened_bochs]
+    return f"`{row.weaken}`: {', '.join(places)}"
+
+
+def markdown():
+    lines = ["| item | attack | none | kernel | syscall | pku | vmfunc | succeeds without |", "|---|---|---|---|---|---|---|---|"]
+    for row in ATTACKS:
+        lines.append("| " + " | ".join([row.item, row.title, *cells(row), without(row)]) + " |")
+    return "\n".join(lines) + "\n"
