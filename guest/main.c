@@ -1,5 +1,6 @@
 /* From boot to the first program. */
 #include "channel.h"
+#include "domain/backend.h"
 #include "mm/heap.h"
 #include "mm/space.h"
 #include "options.h"
@@ -112,13 +113,15 @@ static void start_plan(void)
 
 static void announce(void)
 {
-	char text[512];
+	char text[1024], missing[512];
+	const char *remark = vmx_remark();
 
+	backends_missing(missing, sizeof(missing), "\\n");
 	snprintf(text, sizeof(text),
 	         "{\"cpu\":\"%s\",\"memory\":%lu,\"tsc_hz\":%lu,\"ticks\":%lu,\"pku\":%d,\"vmx\":%d,\"pcid\":"
-	         "%d}",
+	         "%d,\"remarks\":\"%s%s%s\"}",
 	         features.model, frame_total_count() * PAGE_SIZE, tsc_hz, read_tsc() - tsc_boot, features.pku,
-	         features.vmx, features.pcid);
+	         features.vmx, features.pcid, missing, remark ? "VMX monitor: " : "", remark ? remark : "");
 	channel_line(LINK_BOOT, text, strlen(text));
 }
 

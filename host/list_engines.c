@@ -17,8 +17,11 @@
 #define TRIAL_SECONDS 20
 
 static bool want_help;
+static struct buffer kernel_options;
 
 static const struct option_row options[] = {
+        {"option", 0, OPTION_WORDS, "KEY=VALUE",
+         "an option for the kernel (guest/README.md); may be given again", &kernel_options, 0, 0},
         {"help", 'h', OPTION_FLAG, NULL, "print this text", &want_help, 0, 0},
         {0},
 };
@@ -47,6 +50,16 @@ static void print_features(const char *boot)
 			printf(" %s%s", has ? "" : "no ", features[i]);
 		printf("%s", i + 1 < sizeof(features) / sizeof(features[0]) ? "," : "");
 	}
+}
+
+/* What the machine lacks, or does not do as it should: a line each. */
+static void print_remarks(const char *boot)
+{
+	char remarks[1024];
+
+	json_string(boot, "remarks", remarks, sizeof(remarks));
+	for (char *rest = remarks, *line; (line = strtok_r(rest, "\n", &rest));)
+		printf("%9s%s\n", "", line);
 }
 
 static void ignore_console(void *context, const char *text, size_t size)
@@ -80,6 +93,8 @@ static bool try_engine(const struct engine *engine, struct buffer *boot, struct 
 	if (!engine->probe(reason, size))
 		return false;
 	buffer_printf(&command, "tsc_hz=%lu", engine->tsc_hz);
+	if (kernel_options.size)
+		buffer_printf(&command, " %s", kernel_options.data);
 	parts.command = command.data;
 	config.image = image_check_rom(config.rom, reason, size) < 0 ? -1 : image_build(&parts, reason, size);
 	if (config.image >= 0) {
@@ -103,7 +118,7 @@ static int run(int argc, char **argv)
 
 	options_parse(options, "engines", argc, argv);
 	if (want_help) {
-		printf("Usage: portcullis engines\n\n"
+		printf("Usage: portcullis engines [--option KEY=VALUE ...]\n\n"
 		       "Boots the guest kernel with an empty plan on each engine and says what works here, "
 		       "and why not.\n"
 		       "Exits with 0 when at least one engine works, else with %d.\n\n",
@@ -127,6 +142,7 @@ static int run(int argc, char **argv)
 		if (works) {
 			print_features(boot.data ? boot.data : "{}");
 			printf("; booted and ended in %.2f s\n", now() - start);
+			print_remarks(boot.data ? boot.data : "{}");
 		} else {
 			printf("%s\n", reason);
 		}

@@ -57,9 +57,15 @@ static const struct {
 /* domain->key is the number of the view. */
 static long create(struct domain *domain, struct space *space)
 {
-	long view = view_create();
+	const char *failure = vmx_start();
+	long view;
 
 	(void)space;
+	if (failure) {
+		kprintf("backend vmfunc: %s\n", failure);
+		return -ENOMEM;
+	}
+	view = view_create();
 	if (view < 0)
 		return view;
 	domain->key = (unsigned)view;
@@ -303,7 +309,7 @@ static void switch_in(struct thread *next)
 static const struct backend vmfunc = {
         .name = "vmfunc",
         .domains_max = DOMAIN_SLOT_COUNT,
-        .missing = vmx_start,
+        .missing = vmx_missing,
         .create = create,
         .destroy = destroy,
         .build_gate = build_gate,

@@ -17,7 +17,7 @@
 
 #define LINK_MARK '\x1e'
 
-#define LINK_BOOT   'B' /* JSON object: kernel up: {"commit":..., "cpu":..., "memory":..., "tsc_hz":...} */
+#define LINK_BOOT   'B' /* JSON object: kernel up: {"commit":..., "cpu":..., "memory":..., "tsc_hz":..., "remarks":lines on what is missing} */
 #define LINK_RECORD 'R' /* JSON object: one record */
 #define LINK_START  'S' /* JSON object: a plan line starts: {"id":..., "repetition":N, "line":N, "of":N} */
 #define LINK_DONE                                                                                            \

@@ -108,4 +108,7 @@ struct backend {
 
 const struct backend *backend_find(const char *name); /* NULL: there is none of that name */
 
+/* What this machine lacks: "backend NAME: SENTENCE", one after another with `separator` between them; "" when nothing. */
+void backends_missing(char *text, size_t size, const char *separator);
+
 #endif

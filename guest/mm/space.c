@@ -7,6 +7,7 @@
 #include "mm/kernel_map.h"
 #include "mm/mapping.h"
 #include "mm/pagetable.h"
+#include "plan/counters.h"
 #include "x86/percpu.h"
 
 #define USER_HALF_ENTRIES 256
@@ -71,6 +72,7 @@ void space_switch(struct space *space)
 void space_flush_page(struct space *space, uint64_t address)
 {
 	space->flushes.pages++;
+	counters[COUNT_PAGE_FLUSHES]++;
 	if (this_cpu->space != space)
 		return;
 	if (space->tagged)
@@ -82,6 +84,7 @@ void space_flush_page(struct space *space, uint64_t address)
 void space_flush_all(struct space *space)
 {
 	space->flushes.spaces++;
+	counters[COUNT_SPACE_FLUSHES]++;
 	if (this_cpu->space != space)
 		return;
 	if (space->tagged)

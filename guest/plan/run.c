@@ -6,12 +6,14 @@
 #include "mm/heap.h"
 #include "options.h"
 #include "panic.h"
+#include "plan/counters.h"
 #include "plan/plan_text.h"
 #include "proc/clock.h"
 #include "proc/elf.h"
 #include "proc/process.h"
 #include "proc/sched.h"
 #include "fs/fcntl.h"
+#include "vmx/vmx.h"
 #include "x86/entry.h"
 
 #define LINE_MAX 1024 /* of a JSON line */
@@ -266,16 +268,25 @@ static void send_done(const struct run *run, uint64_t ticks)
 	channel_line(LINK_DONE, text, strlen(text));
 }
 
-static void send_time_record(const struct run *run, const char *metric, uint64_t ticks)
+static void send_record(const struct run *run, const char *metric, const char *unit, uint64_t value)
 {
 	char text[LINE_MAX];
 
 	snprintf(text, sizeof(text),
 	         "{\"schema\":1,\"workload\":\"%s\",\"repetition\":%lu,\"backend\":\"%s\",\"metric\":\"%s\","
-	         "\"unit\":\"ticks\","
+	         "\"unit\":\"%s\","
 	         "\"value\":%lu,\"n\":1}",
-	         run->line->id, run->repetition, run->line->backend, metric, ticks);
+	         run->line->id, run->repetition, run->line->backend, metric, unit, value);
 	channel_line(LINK_RECORD, text, strlen(text));
+}
+
+static void send_counters(const struct run *run, const uint64_t before[COUNTERS])
+{
+	unsigned end = vmx_is_running() ? COUNTERS : COUNT_MONITOR_FIRST;
+
+	for (unsigned i = 0; i < end; i++)
+		if (i <= COUNT_VM_EXITS || counters[i] != before[i])
+			send_record(run, counter_metrics[i], "events", counters[i] - before[i]);
 }
 
 /* ---- the plan ---------------------------------------------------------------------------------------------
@@ -291,8 +302,9 @@ static bool execute(const struct plan_line *line, uint64_t repetition, unsigned 
 	        .deadline = NO_DEADLINE,
 	};
 	struct wait_entry entry;
-	uint64_t ticks;
+	uint64_t ticks, before[COUNTERS];
 
+	memcpy(before, counters, sizeof(before));
 	wait_queue_init(&run.changed);
 	send_start(&run, number, of);
 	run.start = read_tsc();
@@ -313,8 +325,9 @@ static bool execute(const struct plan_line *line, uint64_t repetition, unsigned 
 	if (!run.killed && run.status & 0x7f)
 		run.reason =
 		        run.account->exceeded && (run.status & 0x7f) == SIGKILL ? RUN_MEMORY : RUN_SIGNAL;
-	send_time_record(&run, "user_time", run.user_ticks);
-	send_time_record(&run, "system_time", run.system_ticks);
+	send_record(&run, "user_time", "ticks", run.user_ticks);
+	send_record(&run, "system_time", "ticks", run.system_ticks);
+	send_counters(&run, before);
 	send_done(&run, ticks);
 	run.account->limit = UINT64_MAX; /* another run may write to files that this one leaves */
 	account_put(run.account);

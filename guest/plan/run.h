@@ -14,7 +14,7 @@
  *     ticks            from start to end
  *     peak_memory      bytes
  *
- * and as records (LINK_RECORD) user_time and system_time.
+ * and as records (LINK_RECORD) user_time, system_time, and what plan/counters.h counts.
  */
 #ifndef GUEST_PLAN_RUN_H
 #define GUEST_PLAN_RUN_H

@@ -6,6 +6,7 @@
 #include "panic.h"
 #include "plan/run.h"
 #include "proc/sched.h"
+#include "vmx/vmx.h"
 #include "x86/cpu.h"
 #include "x86/entry.h"
 #include "x86/fpu.h"
@@ -178,8 +179,11 @@ static void user_exception(struct regs *regs)
 
 void trap_dispatch(struct regs *regs)
 {
-	uint64_t address = regs->vector == VECTOR_PF ? read_cr2() : 0;
+	uint64_t address;
 
+	if (regs->vector == VECTOR_VE)
+		vmx_exception(regs);
+	address = regs->vector == VECTOR_PF ? read_cr2() : 0;
 	if (!REGS_FROM_USER(regs)) {
 		if (regs->vector >= ARRAY_SIZE(exceptions))
 			interrupt(regs->vector);

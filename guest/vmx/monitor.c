@@ -4,18 +4,17 @@
 #include "lib/errno.h"
 #include "mm/kernel_map.h"
 #include "options.h"
+#include "plan/counters.h"
 #include "vmx/ept.h"
 #include "vmx/monitor.h"
-#include "vmx/vmcs.h"
 #include "x86/cpu.h"
+#include "x86/features.h"
 
 #define STACK_SIZE 8192
 
-struct violation vmx_violation;
-
 static bool running;
+static const char *failure; /* why it could not be started */
 static uint8_t stack[STACK_SIZE] __attribute__((aligned(16)));
-static uint64_t exits;
 
 /* ---- launch
  * ------------------------------------------------------------------------------------------------ */
@@ -48,41 +47,79 @@ static void enable_vmx(void)
 	write_cr4((read_cr4() | CR4_VMXE | read_msr(MSR_VMX_CR4_FIXED0)) & read_msr(MSR_VMX_CR4_FIXED1));
 }
 
-static const char *launch(void)
+static const uint64_t all_contexts[2]; /* descriptor of INVEPT and INVVPID */
+
+/* Drops every translation that the EPT was part of (INVEPT type 2; SDM vol. 3C, 28.3.3). */
+static void invalidate_ept(void)
 {
-	paddr_t region = vmx_region(), vmcs = vmx_region();
+	__asm__ volatile("invept %0, %1" : : "m"(all_contexts), "r"(2UL) : "memory", "cc");
+}
+
+/* Drops every translation of every VPID (INVVPID type 2). */
+static void invalidate_vpid(void)
+{
+	__asm__ volatile("invvpid %0, %1" : : "m"(all_contexts), "r"(2UL) : "memory", "cc");
+}
+
+static const char *launch(bool exceptions)
+{
+	paddr_t region = vmx_region(), vmcs = vmx_region(), page = exceptions ? violation_page() : 0;
 	struct monitor_frame *frame = (struct monitor_frame *)(stack + STACK_SIZE) - 1;
 
-	if (!region || !vmcs)
+	if (!region || !vmcs || (exceptions && !page))
 		return "no memory for the VMX monitor";
 	enable_vmx();
 	if (!REGION_INSTRUCTION("vmxon", region))
 		return "VMXON failed";
 	if (!REGION_INSTRUCTION("vmclear", vmcs) || !REGION_INSTRUCTION("vmptrld", vmcs))
 		return "the VMCS could not be loaded";
-	vmcs_fill((uint64_t)&frame->rip);
+	invalidate_ept();
+	invalidate_vpid(); /* what an earlier VMX operation may have left (SDM vol. 3C, 28.3.3) */
+	vmcs_fill((uint64_t)&frame->rip, page);
 	if (!vmx_launch())
 		panic("VMX: VMLAUNCH failed, error %lu", vmcs_read(VMCS_INSTRUCTION_ERROR));
 	return NULL;
 }
 
+const char *vmx_missing(void)
+{
+	struct vmx_abilities abilities;
+
+	if (running || failure)
+		return failure;
+	if (!option_number("monitor", 1))
+		return "the command line switches the VMX monitor off (monitor=0)";
+	return vmx_probe(&abilities);
+}
+
+const char *vmx_remark(void)
+{
+	return features.hypervisor && !vmx_missing()
+	               ? "a hypervisor runs this machine and emulates VMFUNC: each one costs exits to it"
+	               : NULL;
+}
+
 const char *vmx_start(void)
 {
-	static const char *missing;
-	bool huge;
+	struct vmx_abilities abilities;
 
-	if (running || missing)
-		return missing;
-	if (!option_number("monitor", 1))
-		missing = "the command line switches the VMX monitor off (monitor=0)";
-	else
-		missing = vmx_probe(&huge);
-	if (!missing && ept_init(huge))
-		missing = "no memory for the VMX monitor's tables";
-	if (!missing)
-		missing = launch();
-	running = !missing;
-	return missing;
+	if (running)
+		return NULL;
+	failure = vmx_missing();
+	if (failure)
+		return failure;
+	vmx_probe(&abilities);
+	failure = ept_init(abilities.huge_pages) ? "no memory for the VMX monitor's tables"
+	                                         : launch(abilities.exceptions);
+	running = !failure;
+	if (running && vmx_remark())
+		kprintf("VMX monitor: %s\n", vmx_remark());
+	return failure;
+}
+
+bool vmx_is_running(void)
+{
+	return running;
 }
 
 void vmx_boot(void)
@@ -128,7 +165,7 @@ void vmx_stop(void)
 		return;
 	hypercall(HYPERCALL_STOP, 0, 0, 0);
 	running = false;
-	kprintf("VMX monitor: %lu exits\n", exits);
+	kprintf("VMX monitor: %lu exits\n", counters[COUNT_VM_EXITS]);
 }
 
 unsigned view_current(void)
@@ -138,29 +175,16 @@ unsigned view_current(void)
 
 void view_switch(unsigned view)
 {
+	counters[COUNT_VIEW_SWITCHES]++;
 	__asm__ volatile("vmfunc" : : "a"(0), "c"(view) : "memory");
 }
 
 /* ---- exits
  * ------------------------------------------------------------------------------------------------- */
 
-/* Drops every translation that the EPT was part of (INVEPT type 2; SDM vol. 3C, 28.3.3). */
-static void invalidate_ept(void)
-{
-	static const uint64_t descriptor[2];
-
-	__asm__ volatile("invept %0, %1" : : "m"(descriptor), "r"(2UL) : "memory", "cc");
-}
-
 static void skip_instruction(void)
 {
 	vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) + vmcs_read(VMCS_EXIT_LENGTH));
-}
-
-/* The privilege level is that of SS: its descriptor privilege level (SDM vol. 3C, 24.4.1). */
-static unsigned guest_level(void)
-{
-	return vmcs_read(VMCS_GUEST_SS_RIGHTS) >> 5 & 3;
 }
 
 /* The instruction does not exist. */
@@ -178,32 +202,6 @@ static void handle_cpuid(struct monitor_frame *frame)
 	frame->rcx = result.ecx;
 	frame->rdx = result.edx;
 	skip_instruction();
-}
-
-/* Turns it into a page fault of the guest. */
-static void handle_violation(void)
-{
-	uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
-	uint64_t error = FAULT_P;
-
-	vmx_violation = (struct violation){
-	        .pending = true,
-	        .view = ept_view_of(vmcs_read(VMCS_EPT_POINTER)),
-	        .address = vmcs_read(VMCS_GUEST_LINEAR),
-	        .physical = vmcs_read(VMCS_GUEST_PHYSICAL),
-	        .rip = vmcs_read(VMCS_GUEST_RIP),
-	        .qualification = qualification,
-	};
-	if (!(qualification & VIOLATION_LINEAR) || !(qualification & VIOLATION_FINAL) ||
-	    vmcs_read(VMCS_IDT_VECTORING) & EVENT_VALID)
-		panic("VMX: view %u forbids the kernel's own structures: address %lx, physical %lx, at %lx",
-		      vmx_violation.view, vmx_violation.address, vmx_violation.physical, vmx_violation.rip);
-	error |= qualification & VIOLATION_WRITE ? FAULT_W : 0;
-	error |= qualification & VIOLATION_FETCH ? FAULT_I : 0;
-	error |= guest_level() == 3 ? FAULT_U : 0;
-	write_cr2(vmx_violation.address);
-	vmcs_write(VMCS_ENTRY_ERROR_CODE, error);
-	vmcs_write(VMCS_ENTRY_EVENT, EVENT_VALID | EVENT_EXCEPTION | EVENT_ERROR_CODE | VECTOR_PF);
 }
 
 /* Ends VMX operation; the kernel goes on behind its VMCALL. */
@@ -239,6 +237,7 @@ static void handle_hypercall(struct monitor_frame *frame)
 		panic("VMX: hypercall %lu does not exist", frame->rax);
 	}
 	invalidate_ept();
+	counters[COUNT_EPT_FLUSHES]++;
 	skip_instruction();
 }
 
@@ -246,12 +245,14 @@ bool vmx_handle_exit(struct monitor_frame *frame)
 {
 	uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
 
-	exits++;
+	counters[COUNT_VM_EXITS]++;
 	switch (reason) {
 	case EXIT_CPUID:
+		counters[COUNT_EXIT_CPUID]++;
 		handle_cpuid(frame);
 		break;
 	case EXIT_XSETBV:
+		counters[COUNT_EXIT_XSETBV]++;
 		__asm__ volatile("xsetbv"
 		                 :
 		                 : "c"((uint32_t)frame->rcx), "a"((uint32_t)frame->rax),
@@ -259,9 +260,11 @@ bool vmx_handle_exit(struct monitor_frame *frame)
 		skip_instruction();
 		break;
 	case EXIT_EPT_VIOLATION:
-		handle_violation();
+		counters[COUNT_EXIT_EPT_VIOLATION]++;
+		violation_exit();
 		break;
 	case EXIT_VMCALL:
+		counters[COUNT_EXIT_HYPERCALL]++;
 		if (guest_level() != 0) {
 			inject_invalid_opcode();
 		} else if (frame->rax == HYPERCALL_STOP) {
@@ -272,10 +275,14 @@ bool vmx_handle_exit(struct monitor_frame *frame)
 		}
 		break;
 	case EXIT_VMFUNC: /* a leaf or view that does not exist */
+		counters[COUNT_EXIT_VMFUNC]++;
+		inject_invalid_opcode();
+		break;
 	case EXIT_GETSEC:
 	case EXIT_VMCLEAR ... EXIT_VMXON:
 	case EXIT_INVEPT:
 	case EXIT_INVVPID:
+		counters[COUNT_EXIT_VMX_INSTRUCTION]++;
 		inject_invalid_opcode();
 		break;
 	case EXIT_TRIPLE_FAULT:

@@ -4,7 +4,7 @@
 #include "mm/kernel_map.h"
 #include "vmx/ept.h"
 #include "vmx/monitor.h"
-#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
 #include "x86/cpu.h"
 
 #define VPID 1
@@ -17,11 +17,11 @@ struct pseudo_descriptor {
 /* ---- controls
  * ---------------------------------------------------------------------------------------------- */
 
-static void fill_controls(void)
+static void fill_controls(paddr_t exception_page)
 {
 	paddr_t bitmap = frame_alloc_zeroed(NULL); /* no MSR access exits */
-	uint32_t secondary =
-	        PROC2_EPT | PROC2_RDTSCP | PROC2_VPID | PROC2_INVPCID | PROC2_VMFUNC | PROC2_XSAVES;
+	uint32_t secondary = PROC2_EPT | PROC2_RDTSCP | PROC2_VPID | PROC2_INVPCID | PROC2_VMFUNC |
+	                     PROC2_XSAVES | (exception_page ? PROC2_EXCEPTIONS : 0);
 
 	if (!bitmap)
 		panic("VMX: no memory for the MSR bitmap");
@@ -29,15 +29,20 @@ static void fill_controls(void)
 	vmcs_write(VMCS_PROC_CONTROLS, vmx_controls(MSR_VMX_PROCBASED, MSR_VMX_TRUE_PROCBASED,
 	                                            PROC_MSR_BITMAPS | PROC_SECONDARY));
 	vmcs_write(VMCS_PROC2_CONTROLS, vmx_controls(MSR_VMX_PROCBASED2, MSR_VMX_PROCBASED2, secondary));
-	vmcs_write(VMCS_EXIT_CONTROLS, vmx_controls(MSR_VMX_EXIT, MSR_VMX_TRUE_EXIT,
-	                                            EXIT_HOST_64 | EXIT_SAVE_EFER | EXIT_LOAD_EFER));
-	vmcs_write(VMCS_ENTRY_CONTROLS,
-	           vmx_controls(MSR_VMX_ENTRY, MSR_VMX_TRUE_ENTRY, ENTRY_GUEST_64 | ENTRY_LOAD_EFER));
+	vmcs_write(VMCS_EXIT_CONTROLS,
+	           vmx_controls(MSR_VMX_EXIT, MSR_VMX_TRUE_EXIT,
+	                        EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_SAVE_EFER | EXIT_LOAD_EFER));
+	vmcs_write(VMCS_ENTRY_CONTROLS, vmx_controls(MSR_VMX_ENTRY, MSR_VMX_TRUE_ENTRY,
+	                                             ENTRY_LOAD_DEBUG | ENTRY_GUEST_64 | ENTRY_LOAD_EFER));
 	vmcs_write(VMCS_MSR_BITMAP, bitmap);
 	vmcs_write(VMCS_VMFUNC_CONTROLS, VMFUNC_EPTP_SWITCHING);
 	vmcs_write(VMCS_EPTP_LIST, ept_list());
 	vmcs_write(VMCS_EPT_POINTER, ept_application());
 	vmcs_write(VMCS_VPID, VPID);
+	if (exception_page) {
+		vmcs_write(VMCS_EXCEPTION_PAGE, exception_page);
+		vmcs_write(VMCS_EPTP_INDEX, VIEW_APPLICATION);
+	}
 	vmcs_write(VMCS_LINK_POINTER, UINT64_MAX);
 }
 
@@ -101,11 +106,11 @@ static void fill_segments(void)
 	vmcs_write(VMCS_HOST_IDTR_BASE, idtr.base);
 }
 
-void vmcs_fill(uint64_t monitor_stack)
+void vmcs_fill(uint64_t monitor_stack, paddr_t exception_page)
 {
 	uint64_t rflags;
 
-	fill_controls();
+	fill_controls(exception_page);
 	fill_segments();
 	__asm__ volatile("pushfq; pop %0" : "=r"(rflags));
 	vmcs_write(VMCS_GUEST_RFLAGS, rflags);

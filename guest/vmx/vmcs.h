@@ -29,12 +29,14 @@
 #define FEATURE_CONTROL_LOCK (1UL << 0)
 #define FEATURE_CONTROL_VMX  (1UL << 2) /* outside SMX operation */
 
-#define EPT_CAP_WALK_4     (1UL << 6)
-#define EPT_CAP_WRITE_BACK (1UL << 14)
-#define EPT_CAP_2MIB       (1UL << 16)
-#define EPT_CAP_1GIB       (1UL << 17)
-#define EPT_CAP_INVEPT     (1UL << 20)
-#define EPT_CAP_INVEPT_ALL (1UL << 26)
+#define EPT_CAP_WALK_4      (1UL << 6)
+#define EPT_CAP_WRITE_BACK  (1UL << 14)
+#define EPT_CAP_2MIB        (1UL << 16)
+#define EPT_CAP_1GIB        (1UL << 17)
+#define EPT_CAP_INVEPT      (1UL << 20)
+#define EPT_CAP_INVEPT_ALL  (1UL << 26)
+#define EPT_CAP_INVVPID     (1UL << 32)
+#define EPT_CAP_INVVPID_ALL (1UL << 42)
 
 #define VMFUNC_EPTP_SWITCHING (1UL << 0) /* leaf 0 */
 
@@ -48,15 +50,19 @@
 #define PROC2_VPID       (1U << 5)
 #define PROC2_INVPCID    (1U << 12)
 #define PROC2_VMFUNC     (1U << 13)
+#define PROC2_EXCEPTIONS (1U << 18) /* EPT violations raise #VE */
 #define PROC2_XSAVES     (1U << 20)
+#define EXIT_SAVE_DEBUG  (1U << 2) /* DR7 and IA32_DEBUGCTL */
 #define EXIT_HOST_64     (1U << 9)
 #define EXIT_SAVE_EFER   (1U << 20)
 #define EXIT_LOAD_EFER   (1U << 21)
+#define ENTRY_LOAD_DEBUG (1U << 2)
 #define ENTRY_GUEST_64   (1U << 9)
 #define ENTRY_LOAD_EFER  (1U << 15)
 
 /* ---- fields ---- */
 #define VMCS_VPID               0x0000
+#define VMCS_EPTP_INDEX         0x0004 /* of the current view: kept by the CPU where #VE is on */
 #define VMCS_GUEST_ES           0x0800 /* + 2 for each of CS SS DS FS GS LDTR TR */
 #define VMCS_HOST_ES            0x0c00 /* + 2 for each of CS SS DS FS GS, then TR */
 #define VMCS_HOST_TR            0x0c0c
@@ -64,6 +70,7 @@
 #define VMCS_VMFUNC_CONTROLS    0x2018
 #define VMCS_EPT_POINTER        0x201a
 #define VMCS_EPTP_LIST          0x2024
+#define VMCS_EXCEPTION_PAGE     0x202a /* virtualization-exception information */
 #define VMCS_GUEST_PHYSICAL     0x2400
 #define VMCS_LINK_POINTER       0x2800
 #define VMCS_GUEST_EFER         0x2806

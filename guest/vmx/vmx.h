@@ -14,21 +14,30 @@
 
 #include "mm/frame.h"
 
+struct regs;
+
 #define VIEW_APPLICATION  0
 #define VIEW_KERNEL       1
 #define VIEW_DOMAIN_FIRST 2
 #define VIEW_COUNT        512 /* entries of an EPTP list */
 
-/*
- * Starts the monitor if it does not run. NULL: it runs. Else one sentence that says why it cannot; a second
- * call says the same.
- */
+/* NULL: the monitor runs or can be started; else one sentence that says why it cannot. */
+const char *vmx_missing(void);
+
+/* NULL, or one sentence on what numbers are worth here, though the monitor can run. */
+const char *vmx_remark(void);
+
+/* Starts the monitor if it does not run. NULL: it runs. Else why it does not, and vmx_missing() says the same
+ * from now on. */
 const char *vmx_start(void);
+
+bool vmx_is_running(void);
 
 /* At boot: starts it when the command line says monitor=1. */
 void vmx_boot(void);
 
-/* Leaves VMX operation, if it was entered, and says on the console how many exits there were: before the machine ends. */
+/* Leaves VMX operation, if it was entered, and says on the console how many exits there were: before the
+ * machine ends. */
 void vmx_stop(void);
 
 /* ---- views: only while the monitor runs
@@ -58,9 +67,12 @@ void view_switch(unsigned view);
 /* ---- faults
  * ------------------------------------------------------------------------------------------------ */
 
-/* The last EPT violation, which the monitor has turned into a page fault. */
+/* Makes of a virtualization exception (VECTOR_VE) the page fault that it stands for; CR2 is set. */
+void vmx_exception(struct regs *regs);
+
+/* The last EPT violation, which has become a page fault. */
 struct violation {
-	bool pending;      /* set by the monitor, cleared by who has looked */
+	bool pending;      /* cleared by who has looked */
 	unsigned view;     /* that forbids the access */
 	uint64_t address;  /* linear */
 	uint64_t physical; /* guest-physical */

@@ -10,6 +10,7 @@
 #define LEAF1_ECX_TSC_DEADLINE (1U << 24)
 #define LEAF1_ECX_XSAVE        (1U << 26)
 #define LEAF1_ECX_AVX          (1U << 28)
+#define LEAF1_ECX_HYPERVISOR   (1U << 31) /* reserved by the SDM; set by all hypervisors */
 #define LEAF7_EBX_SMEP         (1U << 7)
 #define LEAF7_EBX_INVPCID      (1U << 10)
 #define LEAF7_EBX_SMAP         (1U << 20)
@@ -53,7 +54,8 @@ const char *features_init(void)
 	features.pcid = one.ecx & LEAF1_ECX_PCID && !option_holds("without", "pcid");
 	features.invpcid = seven.ebx & LEAF7_EBX_INVPCID;
 	features.pku = seven.ecx & LEAF7_ECX_PKU && !option_holds("without", "pku");
-	features.vmx = one.ecx & LEAF1_ECX_VMX;
+	features.vmx = one.ecx & LEAF1_ECX_VMX && !option_holds("without", "vmx");
+	features.hypervisor = one.ecx & LEAF1_ECX_HYPERVISOR || option_holds("without", "bare-metal");
 	features.huge_pages = extended.edx & EXT1_EDX_1GB;
 	features.tsc_deadline = one.ecx & LEAF1_ECX_TSC_DEADLINE;
 

@@ -12,6 +12,7 @@ struct features {
 	bool pcid, invpcid;
 	bool pku;
 	bool vmx;
+	bool hypervisor; /* below us: this CPU is a virtual machine's */
 	bool huge_pages; /* 1 GiB pages */
 	bool tsc_deadline;
 	uint32_t xsave_size; /* bytes of the XSAVE area for XCR0 = 7 */
@@ -22,7 +23,8 @@ extern struct features features;
 /*
  * Fills `features` and turns on what the kernel relies on: NX, SSE, XSAVE with XCR0 = x87 | SSE | AVX (PKRU
  * stays out, so that XRSTOR cannot write it), SMEP, SMAP, PKU; FSGSBASE stays off. NULL, or the name of a
- * missing feature that the kernel cannot do without. The option without=NAME[,NAME] hides pku and pcid.
+ * missing feature that the kernel cannot do without. The option without=NAME[,NAME] hides pku, pcid and vmx;
+ * without=bare-metal pretends a hypervisor.
  */
 const char *features_init(void);
 

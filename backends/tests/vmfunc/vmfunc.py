@@ -86,7 +86,7 @@ def test(report, engine, root):
         refusal(report, engine, root, "this CPU has no VMX")
         return
     refusal(report, engine, root, "the command line switches the VMX monitor off", ("monitor=0",))
-    for option in ("monitor=1", "vmx_no_1g=1"):
+    for option in ("monitor=1", "without=ept-1g"):
         result = run_plan(engine, "v backend=vmfunc repeat=3 -- /bin/count\n", root, options=(option,))
         report.equal(f"the example runs with {option}", result.console.count("7 apples on backend vmfunc"), 3)
     crossing(report, root)
