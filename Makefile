@@ -26,14 +26,18 @@ include host/build.mk
 ifneq ($(filter-out clean deps,$(or $(MAKECMDGOALS),all)),)
 include $(BUILD)/deps.mk
 endif
-$(BUILD)/deps.mk: harness/packages harness/deps
-	@BUILD=$(BUILD) harness/deps $@
+$(BUILD)/deps.mk: harness/packages harness/sources harness/deps harness/deps-sources
+	@BUILD=$(BUILD) harness/deps
+	@BUILD=$(BUILD) harness/deps-sources
+	@touch $@
 
 .PHONY: all deps run demo test bench clean
 all: $(ALL)
 
 deps:
-	@BUILD=$(BUILD) harness/deps $(BUILD)/deps.mk
+	@BUILD=$(BUILD) harness/deps
+	@BUILD=$(BUILD) harness/deps-sources
+	@touch $(BUILD)/deps.mk
 
 # All experiments, their figures and the report. ARGUMENTS="--quick ..." are harness/run's.
 run: all
