@@ -36,6 +36,12 @@ static long make_region(struct domain *domain, size_t size)
 	return 0;
 }
 
+/* The first word of the domain's own region, which exists. */
+static void tell(struct domain *domain, uint32_t state)
+{
+	domain_write(domain, PORTCULLIS_WIRE_OFFSET, &state, sizeof(state));
+}
+
 /* Lets the domain read the region of the other end. 0 or -ENOMEM. */
 static long show_region(struct domain *domain, const struct domain *other, size_t size)
 {
@@ -109,7 +115,11 @@ long sys_wire_map(uint64_t address, size_t size, uint64_t name, unsigned end)
 	wire->domains[end] = domain;
 	wire->size = size;
 	wire->used_up = error;
-	return error ? error : other != NULL;
+	if (!error && other) {
+		tell(domain, PORTCULLIS_WIRE_UP);
+		tell(other, PORTCULLIS_WIRE_UP);
+	}
+	return error;
 }
 
 /* Both regions now belong to this domain alone. */
@@ -117,11 +127,10 @@ static void keep(struct domain *domain)
 {
 	uint64_t address = domain->base + PORTCULLIS_WIRE_OFFSET, *entry;
 	uint64_t end = domain->base + PORTCULLIS_WIRE_PEER_OFFSET + PORTCULLIS_WIRE_MAX;
-	uint32_t gone = 0;
 
 	for (; (entry = pagetable_next(domain->pml4, &address, end)); address += PAGE_SIZE)
 		domain_own(domain, address, *entry & ~PTE_WIRE); /* needs no memory the second time */
-	domain_write(domain, PORTCULLIS_WIRE_PEER_OFFSET, &gone, sizeof(gone));
+	tell(domain, PORTCULLIS_WIRE_GONE);
 }
 
 void wire_release(struct domain *domain)

@@ -15,18 +15,22 @@
 #define PORTCULLIS_WIRE_MAX 0x1000000 /* bytes of one region */
 #define PORTCULLIS_WIRES    16        /* at once */
 
+/* The first word of the own region, which the kernel writes: what became of the other end. */
+#define PORTCULLIS_WIRE_ALONE 0 /* its region is not there yet */
+#define PORTCULLIS_WIRE_UP    1
+#define PORTCULLIS_WIRE_GONE  2 /* its domain is gone; its region stays as it was */
+
 /*
  * wire_map(uint64_t address, size_t size, uint64_t name, unsigned end)
  *
  * For libraries. Makes end 0 or 1 of the wire `name` part of the domain whose PORTCULLIS_WIRE_OFFSET
  * `address` is: `size` bytes (whole pages), zeroes. The other end's region appears when a second domain, of
- * the same image, has asked for it. Its first word, which the library of that end sets, becomes 0 again when
- * that domain is gone; the wire is used up then, and its name free once both are. After a fork the child's
- * copy of the domain has neither region.
+ * the same image, has asked for it. Once an end is gone the wire is used up, and its name is free when both
+ * are. After a fork the child's copy of the domain has neither region.
  *
- * 0 while the other end is missing, 1 when it is there, or -EINVAL, -EPERM (not a call by a library; the
- * other end is another image's), -EBUSY (the end is taken, the wire is used up, or the domain is at a wire),
- * -ENOSPC (too many wires), -ENOMEM (and the wire is used up).
+ * 0, or -EINVAL, -EPERM (not a call by a library; the other end is another image's), -EBUSY (the end is
+ * taken, the wire is used up, or the domain is at a wire), -ENOSPC (too many wires), -ENOMEM (and the wire is
+ * used up).
  */
 #define PORTCULLIS_SYS_WIRE_MAP 1030
 
