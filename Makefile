@@ -57,4 +57,4 @@ bench: all $(TESTS)
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/src -prune -o -name '*.d' -print 2>/dev/null)
