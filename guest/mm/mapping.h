@@ -9,11 +9,8 @@
 
 #define STACK_GUARD (256 * PAGE_SIZE) /* kept free below a mapping that grows down */
 
-/* Mappings may lie there. */
-static inline bool is_application_range(uint64_t address, uint64_t length)
-{
-	return address >= USER_BASE && address <= APPLICATION_END && length <= APPLICATION_END - address;
-}
+/* Mappings may lie there: below domains, gates and the kernel's window, above the lowest pages. */
+bool is_application_range(uint64_t address, uint64_t length);
 
 /* The first mapping that ends above `address`, or NULL. */
 struct mapping *mapping_first(struct space *space, uint64_t address);

@@ -7,6 +7,7 @@
 #include "mm/kernel_map.h"
 #include "mm/mapping.h"
 #include "mm/pagetable.h"
+#include "options.h"
 #include "plan/counters.h"
 #include "x86/percpu.h"
 
@@ -155,6 +156,14 @@ static long remove_range(struct space *space, uint64_t start, uint64_t end)
 	return 0;
 }
 
+bool is_application_range(uint64_t address, uint64_t length)
+{
+	if (address >= USER_BASE && address <= APPLICATION_END && length <= APPLICATION_END - address)
+		return true;
+	return option_holds("weaken", "slots") && length <= LOWER_HALF_END &&
+	       address <= LOWER_HALF_END - length;
+}
+
 /* Where a new mapping goes; checks the range. Room is made for MAP_FIXED. */
 static long place(struct space *space, uint64_t address, uint64_t length, unsigned flags)
 {
@@ -231,7 +240,8 @@ long space_map(struct space *space, uint64_t address, uint64_t length, unsigned 
 		return -EACCES;
 	length = ALIGN_UP(length, PAGE_SIZE);
 	if (!space_may_grow(space, length) &&
-	    !(flags & MAP_FIXED && space_may_grow(space, length - mapped_in(space, address, address + length))))
+	    !(flags & MAP_FIXED &&
+	      space_may_grow(space, length - mapped_in(space, address, address + length))))
 		return -ENOMEM;
 	if (model.shared && !object) {
 		own = model.object = memobj_create(space->account);
@@ -314,7 +324,8 @@ long space_protect(struct space *space, uint64_t address, uint64_t length, unsig
 			error = -ENOMEM;
 			break;
 		}
-		if (((prot & PROT_WRITE) && mapping->never_writable) || is_refused(space, mapping->shared, prot)) {
+		if (((prot & PROT_WRITE) && mapping->never_writable) ||
+		    is_refused(space, mapping->shared, prot)) {
 			error = -EACCES;
 			break;
 		}

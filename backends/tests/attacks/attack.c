@@ -140,8 +140,10 @@ static bool run_in_child(const struct attack *attack)
 		printf("outcome: %s signal %d\n", attack->name, WTERMSIG(status));
 	else
 		printf("outcome: %s exited %d\n", attack->name, WEXITSTATUS(status));
-	wrong = judge_vault();
-	printf("vault: %s %s%s\n", attack->name, wrong ? "broken: " : "works", wrong ? wrong : "");
+	if (status) {
+		wrong = judge_vault();
+		printf("vault: %s %s%s\n", attack->name, wrong ? "broken: " : "works", wrong ? wrong : "");
+	}
 	if (!portcullis_detach("vault"))
 		return true;
 	fprintf(stderr, "%s: detach: %s\n", attack_arguments[0], portcullis_error());

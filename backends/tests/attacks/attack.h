@@ -14,7 +14,8 @@
  *   attack: CASE
  *   ...                                    what the child and the kernel say
  *   outcome: CASE exited STATUS            or "signal NUMBER"
- *   vault: CASE works                      or "broken: WHY": whether the library still serves the parent
+ *   vault: CASE works                      or "broken: WHY": whether the library still serves the parent; not
+ *                                          said of an attack that has succeeded
  */
 #ifndef ATTACK_H
 #define ATTACK_H

@@ -109,6 +109,74 @@ def by_backend(protecting, none=FOUND, **other):
 MEMORY = [Row("1", "memory", case, by_backend(FAULT)) for case in (
     "load-data", "load-heap", "load-stack", "load-gate-data", "store-data", "store-heap", "store-stack")]
 
+# ---- deputy.c: 8, 13 --------------------------------------------------------------------------------------------
+
+EFAULT = "Bad address"
+ENOSYS = "Function not implemented"
+
+
+def asked(item, case, refusal, loads=False):
+    """A system call with an address of the domain."""
+    # QEMU applies protection keys to the kernel's copies, Bochs does not keep it from loading; elsewhere the domain is not mapped.
+    return Row(item, "deputy", case, by_backend(refusal), "uaccess", ("kernel",), ("pku",) if loads else ())
+
+
+DEPUTY_LOADS = ("write", "writev", "pwrite", "pwritev", "pipe", "name", "link", "thread_name")
+DEPUTY_STORES = (
+    "read", "pread64", "getrandom", "getcwd", "uname", "stat", "lstat", "fstat", "newfstatat", "statfs", "fstatfs", "pipe", "pipe2",
+    "poll", "clock_gettime", "clock_getres", "gettimeofday", "time", "times", "getitimer", "setitimer", "getrlimit", "prlimit64",
+    "getrusage", "sysinfo", "getresuid", "getresgid", "rt_sigaction", "rt_sigprocmask", "rt_sigpending", "sigaltstack", "prctl",
+    "arch_prctl", "sched_getaffinity", "getdents64", "get_robust_list", "readv", "preadv", "readlink", "wait4", "wait4_usage",
+    "waitid", "sigtimedwait", "domain_info")
+CALLS = {"name": "mkdir", "link": "symlink", "pipe": "write", "thread_name": "prctl",
+         "wait4_usage": "wait4", "sigtimedwait": "rt_sigtimedwait"}  # where the case has another name
+
+DEPUTY = (
+    [asked("8", f"load-{name}", Refused(f"{CALLS.get(name, name)}: {EFAULT}", EFAULT), True) for name in DEPUTY_LOADS]
+    + [Row("8", "deputy", "load-straddling", by_backend(Refused(f"write: {EFAULT}", EFAULT), none=Refused(f"write: {EFAULT}", EFAULT)))]
+    + [Row("8", "deputy", case, by_backend(refusal, none=refusal)) for case, refusal in (
+        ("load-process_vm", Refused(f"process_vm_readv: {ENOSYS}", ENOSYS)), ("load-ptrace", Refused(f"ptrace: {ENOSYS}", ENOSYS)),
+        ("load-proc_mem", Refused("open: No such file", "no such file")), ("load-socket", Refused(f"socketpair: {ENOSYS}", ENOSYS)))]
+    + [asked("8", f"store-{name}", Refused(f"{CALLS.get(name, name) if name != 'pipe' else name}: {EFAULT}", EFAULT))
+       for name in DEPUTY_STORES]
+    + [asked("13", "store-parent_tid", Refused("clone")), asked("13", "store-child_tid", Refused("clone")),
+       asked("13", "store-clear_tid", Refused("set_tid_address")),
+       Row("13", "deputy", "store-robust", by_backend(FAULT))])
+
+# ---- mapping.c: 9 -----------------------------------------------------------------------------------------------
+
+
+def mapped(case, says, **settings):
+    """A system call on a range that no backend's application may touch."""
+    refusal = Refused(says)
+    return Row("9", "mapping", case, by_backend(refusal, none=refusal), **settings)
+
+
+EPERM = "Operation not permitted"
+EINVAL = "Invalid argument"
+ENOMEM = "Out of memory"
+SLOTS_OFF = {"weaken": "slots", "weakened": ("none", "kernel", "pku")}
+
+MAPPING = [
+    mapped("map-over", f"mmap: {EPERM}", **SLOTS_OFF),
+    mapped("map-not-replacing", f"mmap: {EPERM}"),
+    mapped("map-hint", "mmap was allowed, and nothing was gained"),
+    mapped("map-up-to", f"mmap: {ENOMEM}"),
+    mapped("unmap", f"munmap: {EINVAL}"),
+    mapped("move-away", "mremap: Bad address"),
+    mapped("move-double", f"mremap: {EINVAL}"),
+    mapped("move-over", f"mremap: {EINVAL}", **SLOTS_OFF),
+    mapped("protect", f"mprotect: {ENOMEM}"),
+    mapped("advise", f"madvise: {ENOMEM}"),
+    mapped("grow-heap", "brk stays where it was"),
+    mapped("key-protect", f"pkey_mprotect: {ENOSYS}"),
+    mapped("key-reuse", f"pkey_alloc: {ENOSYS}"),
+    Row("9", "mapping", "thread-page-store", by_backend(FAULT, none=FAULT)),
+    mapped("thread-page-protect", f"mprotect: {ENOMEM}"),
+    mapped("thread-page-map", f"mmap: {EPERM}", **SLOTS_OFF),
+    mapped("low-memory", f"mmap: {EPERM}", **SLOTS_OFF),
+]
+
 # ---- stray.c, harmless.c: 2 -------------------------------------------------------------------------------------
 
 UNCHANGED = Refused("the rights are what they were")
@@ -159,7 +227,7 @@ STRAY_WRPKRU = [
     Row("2", "harmless", "all", dict.fromkeys(BACKENDS, Passes("harmless: all done")), alone="all"),
 ]
 
-ATTACKS = MEMORY + STRAY_WRPKRU
+ATTACKS = MEMORY + STRAY_WRPKRU + DEPUTY + MAPPING
 
 # ---- README.md --------------------------------------------------------------------------------------------------
 
