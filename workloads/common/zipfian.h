@@ -14,10 +14,10 @@
 
 struct zipfian {
 	uint64_t count;
-	double theta, zeta, alpha, eta;
+	double theta, zeta, alpha, eta, second;
 };
 
-/* For ranks below `count`, which is at least 2; theta between 0 and 1. Takes time in proportion to count. */
+/* For ranks below `count`, which is at least 3; theta between 0 and 1. Takes time in proportion to count. */
 void zipfian_init(struct zipfian *zipfian, uint64_t count, double theta);
 
 /* Ranks below a larger `count` from now on. Takes time in proportion to the increase. */
