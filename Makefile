@@ -21,6 +21,7 @@ include guest/build.mk
 include host/build.mk
 -include guest/tests/build.mk
 -include backends/build.mk workloads/build.mk harness/build.mk
+include harness/install.mk
 
 # make builds an included file before anything else: so packages are there before the first command needs them.
 ifneq ($(filter-out clean deps,$(or $(MAKECMDGOALS),all)),)

@@ -1,9 +1,7 @@
 # The guest kernel: build/guest/{kernel.elf,kernel.bin,rom.bin}.
 
-# GCC 12 takes functions whose only stores go through a segment (this_cpu) for free of side effects: no ipa-modref, ipa-pure-const.
-KERNEL_CFLAGS := -std=gnu11 -Os -g $(WARNINGS) -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
-	-mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
-	-fno-strict-aliasing -fno-ipa-modref -fno-ipa-pure-const -ffunction-sections -fcf-protection=none -fno-common -Iguest -Ibackends -Ibackends/include -I. -MMD -MP
+include guest/flags.mk
+KERNEL_CFLAGS := $(KERNEL_CODE) -Iguest -Ibackends -Ibackends/include -I. -MMD -MP
 KERNEL_SOURCES := $(wildcard guest/*.c guest/*/*.c) $(filter-out guest/boot/rom.S,$(wildcard guest/*/*.S))
 KERNEL_SOURCES := $(filter-out guest/tests/%,$(KERNEL_SOURCES))
 
@@ -29,7 +27,7 @@ $(BUILD)/backends/%.S.o: backends/%.S
 	$(CC) $(KERNEL_CFLAGS) -c $< -o $@
 
 $(BUILD)/guest/kernel.elf: guest/boot/kernel.ld $(KERNEL_OBJECTS)
-	ld -nostdlib -static -z max-page-size=4096 -z noexecstack --gc-sections -T guest/boot/kernel.ld -o $@ $(KERNEL_OBJECTS)
+	ld $(KERNEL_LDFLAGS) -T guest/boot/kernel.ld -o $@ $(KERNEL_OBJECTS)
 
 $(BUILD)/guest/kernel.bin: $(BUILD)/guest/kernel.elf
 	objcopy -O binary $< $@

@@ -1,2 +1,2 @@
-# Each workload folder builds its libraries and programs with the macros of backends/build.mk.
+# Each workload folder builds its libraries and programs with the macros of backends/rules.mk.
 include $(wildcard workloads/*/build.mk workloads/*/*/build.mk)

@@ -59,16 +59,18 @@ def stage(folder, *programs):
     return folder
 
 
-def run_plan(engine, plan, root, memory=64, timeout=120, limit_ticks=None, options=()):
+def run_plan(engine, plan, root, memory=64, timeout=120, limit_ticks=None, options=(), launcher=None, kernel=None):
     """Boots the guest with the plan (text), the folder root and these options of the kernel ("key=value")."""
     with tempfile.TemporaryDirectory(prefix="portcullis-test-") as name:
         folder = Path(name)
         (folder / "plan").write_text(plan)
-        command = [BUILD / "portcullis", "run", "--engine", engine, "--memory", str(memory), "--timeout", str(timeout),
+        command = [launcher or BUILD / "portcullis", "run", "--engine", engine, "--memory", str(memory), "--timeout", str(timeout),
                    "--root", root, "--plan", folder / "plan", "--records", folder / "records",
                    "--summary", folder / "summary", "--console", folder / "console"]
         for option in options:
             command += ["--option", option]
+        if kernel:
+            command += ["--kernel", kernel]
         if limit_ticks:
             command += ["--limit-ticks", str(limit_ticks)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")

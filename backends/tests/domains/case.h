@@ -24,9 +24,9 @@ bool claim_refused(int result, int error, const char *words, const char *text);
 bool on_backend(const char *prefix); /* does the name of this process's backend start so? */
 bool backend_protects(void);         /* it is not `none` */
 
-/* Entrances are system calls, whose frames lie in the kernel: depth is limited, a wrong index is a failed
- * call. */
-bool gates_pass_through_kernel(void);
+/* Gates that run in user mode: a wrong index is a fault. Others are system calls: it is a call that does not
+ * exist, and depth is limited. */
+bool gates_are_user_code(void);
 
 /* Attaches, or ends the program. */
 void attach(const char *name, unsigned flags);

@@ -60,9 +60,9 @@ bool backend_protects(void)
 	return !on_backend("none");
 }
 
-bool gates_pass_through_kernel(void)
+bool gates_are_user_code(void)
 {
-	return on_backend("kernel") || on_backend("syscall");
+	return on_backend("pku") || on_backend("vmfunc");
 }
 
 static _Noreturn void give_up(const char *what, const char *why)

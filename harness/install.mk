@@ -1,0 +1,34 @@
+# make install [PREFIX=DIR] [DESTDIR=DIR]: the launcher, and what libraries, programs and further backends are built with.
+#
+#   bin/portcullis                   leads to lib/portcullis/portcullis, which finds kernel and ROM beside itself
+#   lib/portcullis/guest/            kernel.bin, kernel.elf, rom.bin; kernel.a and kernel.ld for a kernel with more backends
+#   lib/portcullis/include/          portcullis/ for applications and libraries, kernel/ for backends
+#   lib/portcullis/                  mkimage, the runtimes, and portcullis.mk, which makefiles include
+
+PREFIX ?= /usr/local
+INSTALL_LIB = $(DESTDIR)$(PREFIX)/lib/portcullis
+INSTALL_KERNEL_HEADERS := $(filter-out tests/%,$(patsubst guest/%,%,$(wildcard guest/*.h guest/*/*.h)))
+INSTALL_GUEST := $(patsubst %,$(BUILD)/guest/%,kernel.bin kernel.elf rom.bin kernel.a) guest/boot/kernel.ld
+
+# Members of one name in different folders stay apart: q, not r.
+$(BUILD)/guest/kernel.a: $(KERNEL_OBJECTS)
+	rm -f $@
+	ar qcs $@ $^
+
+.PHONY: install
+install: $(BUILD)/portcullis $(INSTALL_GUEST) $(LIBRARY_RUNTIME) $(PROGRAM_RUNTIME)
+	install -d $(DESTDIR)$(PREFIX)/bin $(INSTALL_LIB)/guest $(INSTALL_LIB)/imagerule $(INSTALL_LIB)/include/portcullis
+	install -s $(BUILD)/portcullis $(INSTALL_LIB)
+	ln -sf ../lib/portcullis/portcullis $(DESTDIR)$(PREFIX)/bin/portcullis
+	install -m 644 $(INSTALL_GUEST) $(INSTALL_LIB)/guest
+	install -m 644 $(LIBRARY_RUNTIME) $(PROGRAM_RUNTIME) $(INSTALL_LIB)
+	objcopy --strip-debug $(INSTALL_LIB)/guest/kernel.elf
+	for archive in guest/kernel.a library.a libportcullis.a; do objcopy --strip-debug $(INSTALL_LIB)/$$archive || exit 1; done
+	install $(MKIMAGE) $(INSTALL_LIB)
+	install -m 644 $(wildcard backends/tools/imagerule/*.py) $(INSTALL_LIB)/imagerule
+	install -m 644 backends/portcullis.mk backends/rules.mk guest/flags.mk $(INSTALL_LIB)
+	install -m 644 backends/include/portcullis/*.h $(INSTALL_LIB)/include/portcullis
+	for header in $(INSTALL_KERNEL_HEADERS); do install -D -m 644 guest/$$header $(INSTALL_LIB)/include/kernel/$$header || exit 1; done
+	install -m 644 backends/gate.h $(INSTALL_LIB)/include/kernel
+
+TESTS += $(BUILD)/guest/kernel.a
