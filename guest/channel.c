@@ -1,4 +1,8 @@
 #include "channel.h"
+
+#include "abi/ring.h"
+#include "mm/frame.h"
+#include "x86/boot_info.h"
 #include "x86/cpu.h"
 
 #include <stdarg.h>
@@ -8,6 +12,7 @@
 #define COM_THR_EMPTY   0x20
 #define COM_SPIN_LIMIT  1000000 /* polls before a transmitter that is never ready is given up */
 
+static struct ring *ring;
 static bool have_debug_console;
 static uint32_t sequence;
 
@@ -23,13 +28,30 @@ static void serial_init(void)
 
 void channel_init(void)
 {
-	have_debug_console = inb(PORT_DEBUG_CONSOLE) == PORT_DEBUG_CONSOLE;
-	if (!have_debug_console)
+	if (boot_header.ring)
+		ring = phys_to_virt(boot_header.ring);
+	else
+		have_debug_console = inb(PORT_DEBUG_CONSOLE) == PORT_DEBUG_CONSOLE;
+	if (!ring && !have_debug_console)
 		serial_init();
+}
+
+static void put_ring(char byte)
+{
+	uint32_t head = ring->head;
+
+	if (head - __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) == RING_SIZE)
+		outb(PORT_RING, 0);
+	ring->data[head % RING_SIZE] = byte;
+	__atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
 }
 
 static void put(char byte)
 {
+	if (ring) {
+		put_ring(byte);
+		return;
+	}
 	if (have_debug_console) {
 		outb(PORT_DEBUG_CONSOLE, (uint8_t)byte);
 		return;

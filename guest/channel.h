@@ -5,7 +5,7 @@
 #include "abi/link.h"
 #include "lib/lib.h"
 
-void channel_init(void); /* finds the debug console port, else the serial line COM1 */
+void channel_init(void); /* finds the VMM's ring, else the debug console port, else the serial line COM1 */
 void channel_console(const char *text, size_t size); /* console text */
 void channel_line(char type, const char *payload,
                   size_t size); /* one framed line; control characters become blanks */

@@ -1,13 +1,13 @@
 # The launcher: build/portcullis.
 
-HOST_SOURCES := $(wildcard host/*.c)
+HOST_SOURCES := $(wildcard host/*.c host/kvm/*.c)
 # Pure code that the launcher shares with the kernel.
 HOST_SHARED := guest/plan/parse.c guest/fs/cpio.c guest/fs/json.c guest/lib/crc32.c
 HOST_OBJECTS := $(HOST_SOURCES:%=$(BUILD)/%.o) $(HOST_SHARED:%=$(BUILD)/host/shared/%.o)
 HOST_BUILD := $(HOST_CFLAGS) -I$(BUILD)/host/include
 
 $(BUILD)/portcullis: $(HOST_OBJECTS)
-	$(CC) -o $@ $^
+	$(CC) -pthread -o $@ $^
 
 $(BUILD)/host/%.c.o: host/%.c $(BUILD)/host/include/host/commit.h
 	@mkdir -p $(@D)

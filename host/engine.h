@@ -23,6 +23,8 @@ struct engine_config {
 	const char *rom;      /* path of the reset ROM */
 	unsigned memory;      /* MiB of RAM */
 	uint64_t limit_ticks; /* 0: none; an engine that cannot count leaves it to the kernel */
+	int cpu;              /* of the host, on which the guest runs; -1: any */
+	bool huge_pages;      /* the guest's memory comes from the host's pool of huge pages */
 };
 
 /* A started guest. */
@@ -50,6 +52,7 @@ struct diagnosis {
 	uint64_t trace[TRACE_MAX]; /* addresses of the instruction pointer and its callers, innermost first */
 	char registers[1024];      /* text for people, may be empty */
 	char reason[REASON_MAX];   /* what the engine itself complained about, may be empty */
+	char statistics[256];      /* a line for people about the run, however it ended; may be empty */
 };
 
 struct engine {
@@ -57,6 +60,7 @@ struct engine {
 	const char *summary;   /* for --help */
 	int rank;              /* `auto` takes the available engine with the lowest */
 	unsigned memory_max;   /* MiB of RAM that it can give a guest */
+	bool places;           /* it knows `cpu` and `huge_pages` of the configuration */
 	uint64_t tsc_hz;       /* of the guest's TSC, 0: the guest must measure it */
 	const char *tick_unit; /* what one TSC count is: the unit of records whose unit is "ticks" */
 	const char *tick_kind; /* their kind: "counted", ... */

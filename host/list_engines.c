@@ -86,7 +86,8 @@ static bool try_engine(const struct engine *engine, struct buffer *boot, struct 
 	struct watch_events events = {
 	        .console = ignore_console, .line = keep_boot, .idle = ignore_time, .context = boot};
 	struct image_parts parts = {.kernel = install_path("guest/kernel.bin"), .memory = TRIAL_MEMORY};
-	struct engine_config config = {.rom = install_path("guest/rom.bin"), .memory = TRIAL_MEMORY};
+	struct engine_config config = {
+	        .rom = install_path("guest/rom.bin"), .memory = TRIAL_MEMORY, .cpu = -1};
 	struct buffer command = {0};
 	int result = -1;
 

@@ -32,8 +32,8 @@ struct record_context {
 struct buffer;
 
 /*
- * Appends the guest's record with what it lacks of kind, engine, cpu, commit, host, run and line, and a newline.
- * The unit "ticks" becomes what a tick is on this engine. False: `record` is no JSON object.
+ * Appends the guest's record with what it lacks of kind, engine, cpu, commit, host, run and line, and a
+ * newline. The unit "ticks" becomes what a tick is on this engine. False: `record` is no JSON object.
  */
 bool record_complete(const struct record_context *context, const char *record, size_t size,
                      struct buffer *line);

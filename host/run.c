@@ -9,18 +9,21 @@
 #include "host/report.h"
 #include "host/session.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DEFAULT_MEMORY  64
 #define DEFAULT_TIMEOUT 600
+#define ANY_CPU         UINT64_MAX
 
 static struct {
 	const char *engine, *plan, *root, *kernel, *rom, *run_id;
-	uint64_t memory, limit_ticks, timeout, seed;
+	uint64_t memory, limit_ticks, timeout, seed, cpu;
 	struct buffer options;
-	bool help;
-} request = {.engine = "auto", .memory = DEFAULT_MEMORY, .timeout = DEFAULT_TIMEOUT, .seed = 1};
+	bool huge_pages, help;
+} request = {
+        .engine = "auto", .memory = DEFAULT_MEMORY, .timeout = DEFAULT_TIMEOUT, .seed = 1, .cpu = ANY_CPU};
 
 static struct session session = {.console.fd = -1, .records.fd = -1, .summary.fd = -1};
 
@@ -51,6 +54,11 @@ static const struct option_row options[] = {
          INT64_MAX},
         {"option", 0, OPTION_WORDS, "KEY=VALUE",
          "an option for the kernel (guest/README.md); may be given again", &request.options, 0, 0},
+        {"cpu", 0, OPTION_NUMBER, "N", "the host's CPU that runs the guest (engine kvm; default: any)",
+         &request.cpu, 0, CPU_SETSIZE - 1},
+        {"huge-pages", 0, OPTION_FLAG, NULL,
+         "take the guest's memory from the host's pool of huge pages (engine kvm)", &request.huge_pages, 0,
+         0},
         {"run-id", 0, OPTION_TEXT, "TEXT", "the field `run` of the records", &request.run_id, 0, 0},
         {"kernel", 0, OPTION_TEXT, "FILE",
          "flat kernel (default: guest/kernel.bin beside the launcher);\nsymbols come from "
@@ -144,7 +152,9 @@ static enum status execute(const struct engine *engine, int image)
 	struct engine_config config = {.image = image,
 	                               .rom = request.rom,
 	                               .memory = (unsigned)request.memory,
-	                               .limit_ticks = request.limit_ticks};
+	                               .limit_ticks = request.limit_ticks,
+	                               .cpu = request.cpu == ANY_CPU ? -1 : (int)request.cpu,
+	                               .huge_pages = request.huge_pages};
 	struct symbols *symbols = symbols_load(install_sibling(request.kernel, ".elf"));
 	struct watch_events events;
 	struct outcome outcome;
@@ -194,6 +204,10 @@ static int run(int argc, char **argv)
 	if (request.memory > engine->memory_max) {
 		report_error("--memory %lu: engine %s gives a guest at most %u MiB", request.memory,
 		             engine->name, engine->memory_max);
+		return STATUS_USAGE;
+	}
+	if (!engine->places && (request.cpu != ANY_CPU || request.huge_pages)) {
+		report_error("engine %s knows neither --cpu nor --huge-pages", engine->name);
 		return STATUS_USAGE;
 	}
 	image = prepare(engine, reason, sizeof(reason));

@@ -292,6 +292,8 @@ enum status session_verdict(struct session *session, const struct outcome *outco
 
 	report_progress_end();
 	status = judge(session, outcome);
+	if (session->verbose && *outcome->diagnosis.statistics)
+		report_line("%s", outcome->diagnosis.statistics);
 	if (*session->failure)
 		report_error("%s", session->failure);
 	/* A guest that was stopped here at once may have been in the middle of a line. */

@@ -264,6 +264,7 @@ static void conclude(struct watch *watch)
 
 	watch->guest.engine->diagnose(&watch->guest, watch->errors.data ? watch->errors.data : "",
 	                              &diagnosis);
+	memcpy(outcome->diagnosis.statistics, diagnosis.statistics, sizeof(diagnosis.statistics));
 	if (watch->ended || watch->explained)
 		return;
 	outcome->diagnosis = diagnosis;

@@ -31,7 +31,8 @@ struct outcome {
 	int signal;             /* CAUSE_SIGNAL */
 	uint64_t lost, damaged; /* lines of the guest */
 	char text[REASON_MAX];
-	struct diagnosis diagnosis; /* trace and more, where known */
+	struct diagnosis
+	        diagnosis; /* trace and more, where known; of a guest that ended itself, statistics only */
 };
 
 /*

@@ -14,6 +14,25 @@
 
 #define PHYSICAL(symbol) ((symbol) - 0xffffffff80000000)
 
+/* Fills the boot page tables. The same bytes are right in 32-bit and in 64-bit mode: `di` is EDI or RDI. */
+.macro	build_tables di
+	movl	$PHYSICAL(boot_pd), %edi        # 512 pages of 2 MiB
+	movl	$0x83, %eax                     # present, writable, PS
+	movl	$512, %ecx
+1:	movl	%eax, (%\di)
+	movl	$0, 4(%\di)
+	addl	$0x200000, %eax
+	addl	$8, %edi
+	loop	1b
+	movl	$PHYSICAL(boot_pdpt), %edi
+	movl	$PHYSICAL(boot_pd) + 3, (%\di)
+	movl	$PHYSICAL(boot_pd) + 3, 510 * 8(%\di)
+	movl	$PHYSICAL(boot_pml4), %edi
+	movl	$PHYSICAL(boot_pdpt) + 3, (%\di)
+	movl	$PHYSICAL(boot_pdpt) + 3, 256 * 8(%\di)
+	movl	$PHYSICAL(boot_pdpt) + 3, 511 * 8(%\di)
+.endm
+
 	.section .boot, "ax"
 	.code32
 	.globl	start
@@ -37,36 +56,24 @@ multiboot2_end:
 	.globl	boot_header
 boot_header:
 	.long	BOOT_MAGIC, BOOT_VERSION
-	.quad	PHYSICAL(__file_end), PHYSICAL(__kernel_end)
-	.fill	8 * 5, 1, 0                     # memory, archive, plan
+	.quad	PHYSICAL(__file_end), PHYSICAL(__kernel_end), PHYSICAL(start_long)
+	.fill	8 * 6, 1, 0                     # memory, archive, plan, ring
 	.fill	BOOT_COMMAND_MAX, 1, 0
 
 start32:
 	cld
 	movl	%eax, %ebp                      # entry magic
-	movl	$PHYSICAL(boot_pd), %edi        # 512 pages of 2 MiB
-	movl	$0x83, %eax                     # present, writable, PS
-	movl	$512, %ecx
-1:	movl	%eax, (%edi)
-	movl	$0, 4(%edi)
-	addl	$0x200000, %eax
-	addl	$8, %edi
-	loop	1b
-	movl	$PHYSICAL(boot_pd) + 3, PHYSICAL(boot_pdpt)
-	movl	$PHYSICAL(boot_pd) + 3, PHYSICAL(boot_pdpt) + 510 * 8
-	movl	$PHYSICAL(boot_pdpt) + 3, PHYSICAL(boot_pml4)
-	movl	$PHYSICAL(boot_pdpt) + 3, PHYSICAL(boot_pml4) + 256 * 8
-	movl	$PHYSICAL(boot_pdpt) + 3, PHYSICAL(boot_pml4) + 511 * 8
+	build_tables edi
 
-	movl	$0x20, %eax                     # CR4.PAE
+	movl	$BOOT_CR4, %eax
 	movl	%eax, %cr4
 	movl	$PHYSICAL(boot_pml4), %eax
 	movl	%eax, %cr3
-	movl	$0xc0000080, %ecx               # EFER: LME, NXE, SCE
-	movl	$0x901, %eax
+	movl	$0xc0000080, %ecx               # EFER; the CPU sets LMA
+	movl	$BOOT_EFER & ~0x400, %eax
 	xorl	%edx, %edx
 	wrmsr
-	movl	$0x80010033, %eax               # CR0: PG, WP, NE, ET, MP, PE
+	movl	$BOOT_CR0, %eax
 	movl	%eax, %cr0
 	lgdtl	PHYSICAL(boot_gdt_pointer)
 	ljmpl	$8, $PHYSICAL(start64)
@@ -78,9 +85,16 @@ boot_gdt:
 	.quad	0x00cf93000000ffff              # 0x10: data
 boot_gdt_pointer:
 	.word	. - boot_gdt - 1
-	.long	PHYSICAL(boot_gdt)
+	.quad	PHYSICAL(boot_gdt)
 
 	.code64
+start_long:                                     # from a VMM
+	cld
+	movl	%eax, %ebp
+	build_tables rdi
+	movl	$PHYSICAL(boot_pml4), %eax
+	movq	%rax, %cr3
+	lgdt	PHYSICAL(boot_gdt_pointer)
 start64:
 	movw	$16, %ax
 	movw	%ax, %ds

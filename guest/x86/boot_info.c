@@ -39,8 +39,6 @@ struct multiboot2_memory_map {
 	} entries[];
 };
 
-extern struct boot_header boot_header;
-
 _Static_assert(offsetof(struct boot_header, memory) == BOOT_HEADER_MEMORY, "offset used by rom.S");
 
 static uint8_t cmos(uint8_t index)
@@ -67,7 +65,7 @@ static const char *read_own(struct boot_info *info)
 {
 	uint64_t memory = boot_header.memory ? boot_header.memory : cmos_memory();
 
-	add_memory(info, PAGE_SIZE, MIN(memory, LOW_MEMORY_END));
+	add_memory(info, PAGE_SIZE, MIN(memory, boot_header.ring ? boot_header.ring : LOW_MEMORY_END));
 	add_memory(info, IMAGE_ADDRESS, MIN(memory, DEVICE_HOLE));
 	info->archive = boot_header.archive;
 	info->plan = boot_header.plan;

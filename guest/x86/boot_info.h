@@ -6,6 +6,9 @@
 
 #define MEMORY_RANGES_MAX 32
 
+/* In this kernel's own image; zeroes where a multiboot2 loader started it. */
+extern struct boot_header boot_header;
+
 struct memory_range {
 	uint64_t start, end; /* physical bytes, usable RAM */
 };

@@ -14,7 +14,7 @@ $(HOST_UNIT)/launcher.a: $(HOST_UNIT_OBJECTS)
 	ar rcs $@ $^
 
 $(HOST_UNIT)/test_%: $(HOST_UNIT)/host/tests/test_%.c.o $(HOST_UNIT)/launcher.a
-	$(CC) -fsanitize=address,undefined -o $@ $^
+	$(CC) -pthread -fsanitize=address,undefined -o $@ $^
 
 # A program for the guest.
 $(HOST_UNIT)/words: host/tests/words.c

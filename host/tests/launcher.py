@@ -9,6 +9,7 @@ import sys
 # Each registers its tests.
 import launcher_deaths
 import launcher_input
+import launcher_kvm
 import launcher_runs
 import registry
 

@@ -20,6 +20,9 @@ BAD_OPTIONS = [
     (["--option", "x"], "--option x: expected KEY=VALUE"),
     (["--option", "x=" + "y" * 600], r"the options for the kernel are longer than \d+ bytes"),
     (["--colour"], "--colour"),
+    (["--cpu", "0", "--engine", "bochs"], "engine bochs knows neither --cpu nor --huge-pages"),
+    (["--huge-pages", "--engine", "qemu"], "engine qemu knows neither --cpu nor --huge-pages"),
+    (["--cpu", "first"], "--cpu first: not a number"),
     (["--verbose=1"], "--verbose"),
     (["--timeout"], "--timeout"),
     (["extra"], "extra"),
@@ -64,7 +67,7 @@ def bad_kernels(place):
         (original[:-1], "is cut off or damaged"),
         (original + b"x", "is cut off or damaged"),
         (b"\x7fELF" + bytes(5000), "it is no Portcullis kernel"),
-        (original[:header + 4] + b"\x09" + original[header + 5:], "header version 9, but this launcher knows 1"),
+        (original[:header + 4] + b"\x09" + original[header + 5:], "header version 9, but this launcher knows 2"),
     ]
     for content, pattern in cases:
         place.run("--kernel", place.write("kernel.bin", content)).expect_refusal(USAGE, f"kernel \\S+/kernel.bin: .*{pattern}")

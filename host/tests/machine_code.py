@@ -3,7 +3,7 @@
 import struct
 
 BOOT_HEADER_OFFSET = 0x100   # of guest/abi/boot.h
-BOOT_HEADER_SIZE = 64 + 512  # of struct boot_header; the kernel's 32-bit entry code follows
+BOOT_HEADER_SIZE = 80 + 512  # of struct boot_header; the kernel's 32-bit entry code follows
 
 HANG = bytes.fromhex("fa" "f4" "ebfd")          # cli; 1: hlt; jmp 1b
 SPIN = bytes.fromhex("ebfe")                    # 1: jmp 1b

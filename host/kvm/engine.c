@@ -1,0 +1,99 @@
+/* Engine `kvm`: the launcher's end of the VMM. */
+#include "host/image.h"
+#include "host/kvm/vmm.h"
+#include "host/process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static void release(struct guest *guest)
+{
+	munmap(guest->state, sizeof(struct vmm_report));
+}
+
+/* A memory file that both processes map. */
+static int make_report(struct guest *guest, char *reason, size_t size)
+{
+	int report = memfd_create("portcullis-report", MFD_CLOEXEC);
+
+	if (report >= 0 && ftruncate(report, sizeof(struct vmm_report)) == 0) {
+		guest->state =
+		        mmap(NULL, sizeof(struct vmm_report), PROT_READ | PROT_WRITE, MAP_SHARED, report, 0);
+		if (guest->state != MAP_FAILED)
+			return report;
+	}
+	snprintf(reason, size, "no memory file for the report: %s", strerror(errno));
+	if (report >= 0)
+		close(report);
+	return -1;
+}
+
+static int start(const struct engine_config *config, struct guest *guest, char *reason, size_t size)
+{
+	char image[24], report[24], memory[24], cpu[24];
+	const char *argv[12] = {"/proc/self/exe", "vmm",  "--image",  image,
+	                        "--report",       report, "--memory", memory};
+	struct process process = {.argv = argv, .keep_count = 2};
+	int descriptor = make_report(guest, reason, size), result;
+	unsigned count = 8;
+
+	if (descriptor < 0)
+		return -1;
+	process.keep[0] = config->image;
+	process.keep[1] = descriptor;
+	snprintf(image, sizeof(image), "%d", config->image);
+	snprintf(report, sizeof(report), "%d", descriptor);
+	snprintf(memory, sizeof(memory), "%u", config->memory);
+	snprintf(cpu, sizeof(cpu), "--cpu=%d", config->cpu);
+	if (config->cpu >= 0)
+		argv[count++] = cpu;
+	if (config->huge_pages)
+		argv[count++] = "--huge-pages";
+	result = process_start(&process, &guest->pid, &guest->output, &guest->errors, reason, size);
+	close(descriptor);
+	if (result < 0)
+		release(guest);
+	return result;
+}
+
+static void interrupt(struct guest *guest)
+{
+	kill(guest->pid, SIGUSR1);
+}
+
+static void diagnose(struct guest *guest, const char *errors, struct diagnosis *diagnosis)
+{
+	const struct vmm_report *report = guest->state;
+	const char *sentence = strstr(errors, "portcullis: ");
+
+	*diagnosis = report->diagnosis;
+	diagnosis->registers[sizeof(diagnosis->registers) - 1] = '\0';
+	if (diagnosis->depth > TRACE_MAX)
+		diagnosis->depth = 0;
+	snprintf(diagnosis->statistics, sizeof(diagnosis->statistics),
+	         "KVM: %lu VM exits, %lu returns to the VMM, %lu of them for a full ring, %lu for a signal",
+	         report->exits, report->returns + report->interrupted, report->ring_writes,
+	         report->interrupted);
+	sentence = sentence ? sentence + strlen("portcullis: ") : errors;
+	snprintf(diagnosis->reason, sizeof(diagnosis->reason), "%.*s", (int)strcspn(sentence, "\n"),
+	         sentence);
+}
+
+ENGINE(kvm) = {
+        .name = "kvm",
+        .summary = "our own VMM on KVM: the CPU itself, all it has but nested VMFUNC, measures time",
+        .rank = 0,
+        .memory_max = MEMORY_MAX,
+        .places = true,
+        .tick_unit = "tsc",
+        .tick_kind = "measured",
+        .probe = kvm_probe,
+        .start = start,
+        .interrupt = interrupt,
+        .diagnose = diagnose,
+        .release = release,
+};
