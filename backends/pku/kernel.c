@@ -21,6 +21,7 @@
 
 #define KEY_FIRST 1 /* key 0 is everybody's */
 #define KEY_LAST  14
+#define KEY_COUNT (KEY_LAST - KEY_FIRST + 1)
 
 #define GATE_COPY_MAX 512
 
@@ -75,13 +76,17 @@ static uint16_t keys_in_use(const struct space *space)
 	return keys;
 }
 
+/* Private domains take keys from below, shared ones from above: other processes may attach to these. */
 static long create(struct domain *domain, struct space *space)
 {
 	uint16_t used = keys_in_use(space);
 
-	for (unsigned key = KEY_FIRST; !domain->key && key <= KEY_LAST; key++)
+	for (unsigned i = 0; !domain->key && i < KEY_COUNT; i++) {
+		unsigned key = domain->shared ? KEY_LAST - i : KEY_FIRST + i;
+
 		if (!(used & 1U << key))
 			domain->key = key;
+	}
 	if (!domain->key)
 		return -ENOSPC;
 	domain->page_bits = PTE_U | (uint64_t)domain->key << PTE_KEY_SHIFT;
@@ -96,7 +101,7 @@ static void destroy(struct domain *domain)
 		shared_keys &= ~(1U << domain->key);
 }
 
-/* A shared domain's key may have been given to a private domain of this process before. */
+/* When keys are scarce, a private domain of this process may have the shared domain's. */
 static long link(struct domain *domain, struct space *space)
 {
 	for (unsigned i = 0; i < DOMAIN_SLOT_COUNT; i++) {
@@ -216,7 +221,7 @@ static void fetch(struct domain *domain)
 
 static const struct backend pku = {
         .name = "pku",
-        .domains_max = KEY_LAST - KEY_FIRST + 1,
+        .domains_max = KEY_COUNT,
         .missing = missing,
         .create = create,
         .destroy = destroy,

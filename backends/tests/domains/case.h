@@ -68,6 +68,7 @@ void case_cost(void);
 /* life.c */
 void case_churn(void);
 void case_shared(void);
+void case_younger(void);
 void case_fork(void);
 void case_exec(void);
 void case_after_exec(void);

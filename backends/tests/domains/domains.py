@@ -15,7 +15,7 @@ sys.path.insert(0, str(TOP / "guest" / "tests"))
 from guest import BUILD, on_engines, run_plan  # noqa: E402
 
 BACKENDS = ("none", "pku", "kernel", "syscall", "syscall-kpti", "vmfunc")
-CASES = ("attach", "names", "malformed", "interface", "manifest", "init", "teardown", "many", "churn", "shared", "fork", "exec",
+CASES = ("attach", "names", "malformed", "interface", "manifest", "init", "teardown", "many", "churn", "shared", "younger", "fork", "exec",
          "nesting", "nested-shared", "heap", "stack", "index", "busy", "threads", "system-calls", "signals", "nested-signals")
 LIBRARIES = ("subject", "guarded", "alone", "fussy", "broken", "front", "back", *(f"chain{i}" for i in range(1, 10)))
 IMAGES_AT_ONCE = 97

@@ -142,6 +142,35 @@ void case_shared(void)
 	claim_equal(subject_add(0), 100, "have nothing in common");
 }
 
+/* Keys and slots of the two must not collide. */
+void case_younger(void)
+{
+	int ready[2], go[2];
+	pid_t child;
+	char byte;
+
+	if (pipe(ready) || pipe(go))
+		return;
+	child = fork();
+	if (child == 0) {
+		read(go[0], &byte, 1);
+		attach("subject", PORTCULLIS_SHARED);
+		write(ready[1], "", 1);
+		read(go[0], &byte, 1);
+		_exit(0);
+	}
+	attach("chain7", PORTCULLIS_PRIVATE);
+	write(go[1], "", 1);
+	read(ready[0], &byte, 1);
+	claim(portcullis_attach("subject", PORTCULLIS_SHARED) == 0,
+	      "a process with private libraries joins a shared domain that is younger", "%s",
+	      portcullis_error());
+	claim_equal(subject_add(1), 1, "it works");
+	claim_equal(chain7_descend(0, NULL, 0, 0), 3, "so do the private ones");
+	write(go[1], "", 1);
+	claim_equal(wait_for(child), CHILD_OK, "so does the process that made it");
+}
+
 static void descend(void *unused)
 {
 	(void)unused;
