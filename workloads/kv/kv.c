@@ -159,7 +159,7 @@ static void check_record(const char *key, uint64_t record, const struct row *row
 	if (row->size != FIELDS * field_size)
 		wrong_answer(key, "the record has another size");
 	for (unsigned field = 0; field < FIELDS; field++) {
-		ycsb_field(&word, sizeof(word), record, field, *version_of(record, field));
+		word = ycsb_word(record, field, *version_of(record, field));
 		if (memcmp(bytes + field * field_size, &word, sizeof(word)) != 0)
 			wrong_answer(key, "a field is not what was stored");
 	}

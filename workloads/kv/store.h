@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEY_SIZE 24 /* with the NUL */
+#define KEY_SIZE 21 /* with the NUL */
 #define FIELDS   10
 #define SCAN_MAX 100
 

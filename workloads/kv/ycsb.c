@@ -55,18 +55,19 @@ uint64_t ycsb_insert(struct ycsb *ycsb)
 
 void ycsb_key(char key[static KEY_SIZE], uint64_t record)
 {
-	uint64_t number = random_mix(record + 1) >> 4;
-	char *digit = key + KEY_SIZE - 1;
+	static const char digits[16] = "abcdefghijklmnop";
+	uint64_t number = random_mix(record + 1);
 
 	memcpy(key, "user", 4);
-	for (*digit = 0; digit > key + 4; number /= 10)
-		*--digit = (char)('0' + number % 10);
+	for (char *digit = key + 4; digit < key + KEY_SIZE - 1; digit++, number <<= 4)
+		*digit = digits[number >> 60];
+	key[KEY_SIZE - 1] = 0;
 }
 
 /* Every word depends on all of record, field and version, at the cost of one multiplication. */
 void ycsb_field(void *field, size_t size, uint64_t record, unsigned number, uint32_t version)
 {
-	uint64_t word = random_mix(record * 0x9e3779b97f4a7c15 + number * 0xd1b54a32d192ed03 + version);
+	uint64_t word = ycsb_word(record, number, version);
 	char *at = field;
 
 	for (; size >= sizeof(word); size -= sizeof(word), at += sizeof(word)) {

@@ -48,9 +48,16 @@ enum operation ycsb_operation(struct ycsb *ycsb);
 uint64_t ycsb_record(struct ycsb *ycsb); /* one that is there */
 uint64_t ycsb_insert(struct ycsb *ycsb); /* the next one, which is there from then on */
 
-/* The key of a record: "user" and a scrambled number, so that neighbours by number are not neighbours by key.
+/* The key of a record: "user" and the digits of a scrambled number, so that neighbours by number are not
+ * neighbours by key.
  */
 void ycsb_key(char key[static KEY_SIZE], uint64_t record);
+
+/* The first word of a field in its `version`; the others follow from it. */
+static inline uint64_t ycsb_word(uint64_t record, unsigned field, uint32_t version)
+{
+	return random_mix(record * 0x9e3779b97f4a7c15 + field * 0xd1b54a32d192ed03 + version);
+}
 
 /* The contents of a field in its `version`, `size` bytes, at least 8. */
 void ycsb_field(void *field, size_t size, uint64_t record, unsigned number, uint32_t version);

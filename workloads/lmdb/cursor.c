@@ -1,17 +1,7 @@
-/* Entry points on cursors. */
+/* On cursors. */
 #include <errno.h>
 
-#include "lmdb/entry.h"
-
-int entry_cursor_open(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **cursor);
-void entry_cursor_close(MDB_cursor *cursor);
-int entry_cursor_renew(MDB_txn *txn, MDB_cursor *cursor);
-MDB_txn *entry_cursor_txn(MDB_cursor *cursor);
-MDB_dbi entry_cursor_dbi(MDB_cursor *cursor);
-int entry_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *data, MDB_cursor_op operation);
-int entry_cursor_put(MDB_cursor *cursor, MDB_val *key, MDB_val *data, unsigned flags);
-int entry_cursor_del(MDB_cursor *cursor, unsigned flags);
-int entry_cursor_count(MDB_cursor *cursor, size_t *count);
+#include "lmdb/protected.h"
 
 /* Among the cursors of a transaction, and out of them. */
 static void join(struct handle *cursor, struct handle *txn)
@@ -43,21 +33,19 @@ static int claim(MDB_cursor *cursor, struct handle **claimed)
 	return error;
 }
 
-int entry_cursor_open(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **cursor)
+int protected_cursor_open(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **cursor)
 {
 	struct handle *txn_handle, *handle = NULL;
 	MDB_cursor *opened;
 	int error;
 
-	if (border_is_open())
-		return mdb_cursor_open(txn, dbi, cursor);
 	error = handle_claim(txn, HANDLE_TXN, &txn_handle);
 	if (error)
 		return error;
 	error = mdb_cursor_open(txn_handle->object, dbi, &opened);
 	if (!error) {
 		handle = handle_new(HANDLE_CURSOR, opened, NULL);
-		error = handle ? entry_copy_out(cursor, &handle, sizeof(handle)) : ENFILE;
+		error = handle ? memory_copy_out(cursor, &handle, sizeof(handle)) : ENFILE;
 		if (error)
 			mdb_cursor_close(opened);
 	}
@@ -71,14 +59,10 @@ int entry_cursor_open(MDB_txn *txn, MDB_dbi dbi, MDB_cursor **cursor)
 	return error;
 }
 
-void entry_cursor_close(MDB_cursor *cursor)
+void protected_cursor_close(MDB_cursor *cursor)
 {
 	struct handle *handle, *txn;
 
-	if (border_is_open()) {
-		mdb_cursor_close(cursor);
-		return;
-	}
 	if (handle_claim(cursor, HANDLE_CURSOR, &handle))
 		return;
 	txn = handle->parent;
@@ -90,13 +74,11 @@ void entry_cursor_close(MDB_cursor *cursor)
 		handle_release(txn);
 }
 
-int entry_cursor_renew(MDB_txn *txn, MDB_cursor *cursor)
+int protected_cursor_renew(MDB_txn *txn, MDB_cursor *cursor)
 {
 	struct handle *handle, *txn_handle;
 	int error;
 
-	if (border_is_open())
-		return mdb_cursor_renew(txn, cursor);
 	handle = handle_find(cursor, HANDLE_CURSOR);
 	if (!handle || (handle->parent && handle->parent != (struct handle *)txn))
 		return EINVAL;
@@ -112,23 +94,19 @@ int entry_cursor_renew(MDB_txn *txn, MDB_cursor *cursor)
 	return error;
 }
 
-MDB_txn *entry_cursor_txn(MDB_cursor *cursor)
+MDB_txn *protected_cursor_txn(MDB_cursor *cursor)
 {
 	struct handle *handle;
 
-	if (border_is_open())
-		return mdb_cursor_txn(cursor);
 	handle = handle_find(cursor, HANDLE_CURSOR);
 	return handle ? (MDB_txn *)handle->parent : NULL;
 }
 
-MDB_dbi entry_cursor_dbi(MDB_cursor *cursor)
+MDB_dbi protected_cursor_dbi(MDB_cursor *cursor)
 {
 	struct handle *handle;
 	MDB_dbi dbi;
 
-	if (border_is_open())
-		return mdb_cursor_dbi(cursor);
 	if (claim(cursor, &handle))
 		return 0;
 	dbi = mdb_cursor_dbi(handle->object);
@@ -148,21 +126,19 @@ static bool reads_data(MDB_cursor_op operation)
 	return operation == MDB_GET_BOTH || operation == MDB_GET_BOTH_RANGE;
 }
 
-int entry_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *data, MDB_cursor_op operation)
+int protected_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *data, MDB_cursor_op operation)
 {
 	struct copied_value key_copy, data_copy;
 	MDB_val found_key = {0, NULL}, found = {0, NULL};
 	struct handle *handle;
 	int error = 0;
 
-	if (border_is_open())
-		return mdb_cursor_get(cursor, key, data, operation);
 	if (reads_key(operation)) {
-		error = entry_copy_value(&key_copy, key);
+		error = value_copy(&key_copy, key);
 		found_key = key_copy.value;
 	}
 	if (!error && reads_data(operation)) {
-		error = entry_copy_value(&data_copy, data);
+		error = value_copy(&data_copy, data);
 		found = data_copy.value;
 	}
 	if (!error)
@@ -171,14 +147,14 @@ int entry_cursor_get(MDB_cursor *cursor, MDB_val *key, MDB_val *data, MDB_cursor
 		return error;
 	error = mdb_cursor_get(handle->object, key ? &found_key : NULL, data ? &found : NULL, operation);
 	if (!error && key && found_key.mv_data && found_key.mv_data != key_copy.bytes)
-		error = entry_show_value(handle->parent, key, &found_key);
+		error = value_show(handle->parent, key, &found_key);
 	if (!error && data && found.mv_data && found.mv_data != data_copy.bytes)
-		error = entry_show_value(handle->parent, data, &found);
+		error = value_show(handle->parent, data, &found);
 	handle_release(handle);
 	return error;
 }
 
-int entry_cursor_put(MDB_cursor *cursor, MDB_val *key, MDB_val *data, unsigned flags)
+int protected_cursor_put(MDB_cursor *cursor, MDB_val *key, MDB_val *data, unsigned flags)
 {
 	struct stored_value stored;
 	struct copied_value copy;
@@ -186,9 +162,7 @@ int entry_cursor_put(MDB_cursor *cursor, MDB_val *key, MDB_val *data, unsigned f
 	unsigned database;
 	int error;
 
-	if (border_is_open())
-		return mdb_cursor_put(cursor, key, data, flags);
-	error = entry_copy_value(&copy, key);
+	error = value_copy(&copy, key);
 	if (!error)
 		error = claim(cursor, &handle);
 	if (error)
@@ -196,22 +170,20 @@ int entry_cursor_put(MDB_cursor *cursor, MDB_val *key, MDB_val *data, unsigned f
 	window_clear(&handle->parent->window);
 	error = mdb_dbi_flags(handle->parent->object, mdb_cursor_dbi(handle->object), &database);
 	if (!error)
-		error = entry_prepare(&stored, data, database & MDB_DUPSORT, &flags);
+		error = value_prepare(&stored, data, database & MDB_DUPSORT, &flags);
 	if (!error) {
 		error = mdb_cursor_put(handle->object, &copy.value, &stored.value, flags);
-		error = entry_fill(handle->parent, &stored, data, flags, error);
+		error = value_fill(handle->parent, &stored, data, flags, error);
 	}
 	handle_release(handle);
 	return error;
 }
 
-int entry_cursor_del(MDB_cursor *cursor, unsigned flags)
+int protected_cursor_del(MDB_cursor *cursor, unsigned flags)
 {
 	struct handle *handle;
 	int error;
 
-	if (border_is_open())
-		return mdb_cursor_del(cursor, flags);
 	error = claim(cursor, &handle);
 	if (error)
 		return error;
@@ -221,18 +193,16 @@ int entry_cursor_del(MDB_cursor *cursor, unsigned flags)
 	return error;
 }
 
-int entry_cursor_count(MDB_cursor *cursor, size_t *count)
+int protected_cursor_count(MDB_cursor *cursor, size_t *count)
 {
 	struct handle *handle;
 	size_t result;
 	int error;
 
-	if (border_is_open())
-		return mdb_cursor_count(cursor, count);
 	error = claim(cursor, &handle);
 	if (error)
 		return error;
 	error = mdb_cursor_count(handle->object, &result);
 	handle_release(handle);
-	return error ? error : entry_copy_out(count, &result, sizeof(result));
+	return error ? error : memory_copy_out(count, &result, sizeof(result));
 }

@@ -1,37 +1,15 @@
-/* Entry points on environments, and the end of a client. */
+/* On environments, and the end of a client. */
 #include <errno.h>
 #include <string.h>
 
-#include "lmdb/entry.h"
+#include "lmdb/protected.h"
 #include "portcullis/library.h"
 
 #define PATH_SIZE 256
 
-/* Reader slots belong to transactions, the file is memory anyway, and every user of it takes LMDB's locks. */
-#define FLAGS_ALWAYS (MDB_NOTLS | MDB_WRITEMAP | MDB_NOSUBDIR)
-#define FLAGS_NEVER  (MDB_NOLOCK | MDB_FIXEDMAP | MDB_RDONLY)
-
-int entry_env_create(MDB_env **env);
-int entry_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode);
-void entry_env_close(MDB_env *env);
-int entry_env_stat(MDB_env *env, MDB_stat *stat);
-int entry_env_info(MDB_env *env, MDB_envinfo *info);
-int entry_env_sync(MDB_env *env, int force);
-int entry_env_set_mapsize(MDB_env *env, size_t size);
-int entry_env_set_maxreaders(MDB_env *env, unsigned readers);
-int entry_env_set_maxdbs(MDB_env *env, MDB_dbi count);
-int entry_env_get_maxkeysize(MDB_env *env);
-char *entry_version(int *major, int *minor, int *patch);
-char *entry_strerror(int error);
-size_t lmdb_bytes_copied(void);
 void entry_teardown(const struct portcullis_client *client);
 
-size_t lmdb_bytes_copied(void)
-{
-	return window_bytes_copied;
-}
-
-int entry_env_create(MDB_env **env)
+int protected_env_create(MDB_env **env)
 {
 	struct handle *handle;
 	MDB_env *created;
@@ -39,12 +17,8 @@ int entry_env_create(MDB_env **env)
 
 	if (error)
 		return error;
-	if (border_is_open()) {
-		*env = created;
-		return 0;
-	}
 	handle = handle_new(HANDLE_ENV, created, NULL);
-	error = handle ? entry_copy_out(env, &handle, sizeof(handle)) : ENFILE;
+	error = handle ? memory_copy_out(env, &handle, sizeof(handle)) : ENFILE;
 	if (error) {
 		mdb_env_close(created);
 		if (handle)
@@ -53,16 +27,13 @@ int entry_env_create(MDB_env **env)
 	return error;
 }
 
-int entry_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode)
+int protected_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode)
 {
 	struct handle *handle;
 	char name[PATH_SIZE];
 	long length;
 	int error;
 
-	flags = (flags & ~(unsigned)FLAGS_NEVER) | FLAGS_ALWAYS;
-	if (border_is_open())
-		return mdb_env_open(env, path, flags, mode);
 	length = portcullis_copy_in_string(name, path, sizeof(name));
 	if (length < 0)
 		return (int)-length;
@@ -76,60 +47,50 @@ int entry_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mo
 	return error;
 }
 
-void entry_env_close(MDB_env *env)
+void protected_env_close(MDB_env *env)
 {
 	struct handle *handle;
 
-	if (border_is_open()) {
-		mdb_env_close(env);
-		return;
-	}
 	if (handle_take_env(env, &handle))
 		return;
 	mdb_env_close(handle->object);
 	handle_free(handle);
 }
 
-int entry_env_stat(MDB_env *env, MDB_stat *stat)
+int protected_env_stat(MDB_env *env, MDB_stat *stat)
 {
 	struct handle *handle;
 	MDB_stat result;
 	int error;
 
-	if (border_is_open())
-		return mdb_env_stat(env, stat);
 	handle = handle_enter_env(env);
 	if (!handle)
 		return EINVAL;
 	error = mdb_env_stat(handle->object, &result);
 	handle_leave_env(handle);
-	return error ? error : entry_copy_out(stat, &result, sizeof(result));
+	return error ? error : memory_copy_out(stat, &result, sizeof(result));
 }
 
-int entry_env_info(MDB_env *env, MDB_envinfo *info)
+int protected_env_info(MDB_env *env, MDB_envinfo *info)
 {
 	struct handle *handle;
 	MDB_envinfo result;
 	int error;
 
-	if (border_is_open())
-		return mdb_env_info(env, info);
 	handle = handle_enter_env(env);
 	if (!handle)
 		return EINVAL;
 	error = mdb_env_info(handle->object, &result);
 	handle_leave_env(handle);
 	result.me_mapaddr = NULL; /* nothing of the caller's */
-	return error ? error : entry_copy_out(info, &result, sizeof(result));
+	return error ? error : memory_copy_out(info, &result, sizeof(result));
 }
 
-int entry_env_sync(MDB_env *env, int force)
+int protected_env_sync(MDB_env *env, int force)
 {
 	struct handle *handle;
 	int error;
 
-	if (border_is_open())
-		return mdb_env_sync(env, force);
 	handle = handle_enter_env(env);
 	if (!handle)
 		return EINVAL;
@@ -138,13 +99,11 @@ int entry_env_sync(MDB_env *env, int force)
 	return error;
 }
 
-int entry_env_set_mapsize(MDB_env *env, size_t size)
+int protected_env_set_mapsize(MDB_env *env, size_t size)
 {
 	struct handle *handle;
 	int error;
 
-	if (border_is_open())
-		return mdb_env_set_mapsize(env, size);
 	error = handle_take_env(env, &handle);
 	if (error)
 		return error;
@@ -153,13 +112,11 @@ int entry_env_set_mapsize(MDB_env *env, size_t size)
 	return error;
 }
 
-int entry_env_set_maxreaders(MDB_env *env, unsigned readers)
+int protected_env_set_maxreaders(MDB_env *env, unsigned readers)
 {
 	struct handle *handle;
 	int error;
 
-	if (border_is_open())
-		return mdb_env_set_maxreaders(env, readers);
 	error = handle_take_env(env, &handle);
 	if (error)
 		return error;
@@ -168,13 +125,11 @@ int entry_env_set_maxreaders(MDB_env *env, unsigned readers)
 	return error;
 }
 
-int entry_env_set_maxdbs(MDB_env *env, MDB_dbi count)
+int protected_env_set_maxdbs(MDB_env *env, MDB_dbi count)
 {
 	struct handle *handle;
 	int error;
 
-	if (border_is_open())
-		return mdb_env_set_maxdbs(env, count);
 	error = handle_take_env(env, &handle);
 	if (error)
 		return error;
@@ -183,7 +138,7 @@ int entry_env_set_maxdbs(MDB_env *env, MDB_dbi count)
 	return error;
 }
 
-int entry_env_get_maxkeysize(MDB_env *env)
+int protected_env_get_maxkeysize(MDB_env *env)
 {
 	(void)env;
 	return KEY_MAX;
@@ -205,24 +160,20 @@ static char *show_text(const char *text)
 	return window_put(window, text, strlen(text) + 1);
 }
 
-char *entry_version(int *major, int *minor, int *patch)
+char *protected_version(int *major, int *minor, int *patch)
 {
 	static const int numbers[] = {MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH};
 	int *const places[] = {major, minor, patch};
 
-	if (border_is_open())
-		return mdb_version(major, minor, patch);
 	for (unsigned i = 0; i < 3; i++)
-		if (places[i] && entry_copy_out(places[i], &numbers[i], sizeof(numbers[i])))
+		if (places[i] && memory_copy_out(places[i], &numbers[i], sizeof(numbers[i])))
 			return NULL;
 	return show_text(MDB_VERSION_STRING);
 }
 
-char *entry_strerror(int error)
+char *protected_strerror(int error)
 {
-	const char *text = mdb_strerror(error);
-
-	return border_is_open() ? (char *)text : show_text(text);
+	return show_text(mdb_strerror(error));
 }
 
 /* Its windows went with its address space. */

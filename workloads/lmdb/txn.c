@@ -1,32 +1,18 @@
-/* Entry points on transactions and databases. */
+/* On transactions and databases. */
 #include <errno.h>
 
-#include "lmdb/entry.h"
+#include "lmdb/protected.h"
 #include "portcullis/library.h"
 
 #define NAME_SIZE 256
 
-int entry_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn);
-MDB_env *entry_txn_env(MDB_txn *txn);
-size_t entry_txn_id(MDB_txn *txn);
-int entry_txn_commit(MDB_txn *txn);
-void entry_txn_abort(MDB_txn *txn);
-void entry_txn_reset(MDB_txn *txn);
-int entry_txn_renew(MDB_txn *txn);
-int entry_dbi_open(MDB_txn *txn, const char *name, unsigned flags, MDB_dbi *dbi);
-int entry_stat(MDB_txn *txn, MDB_dbi dbi, MDB_stat *stat);
-int entry_dbi_flags(MDB_txn *txn, MDB_dbi dbi, unsigned *flags);
-int entry_drop(MDB_txn *txn, MDB_dbi dbi, int delete);
-
 /* Nested transactions do not go with MDB_WRITEMAP. */
-int entry_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn)
+int protected_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn)
 {
 	struct handle *env_handle, *handle;
 	MDB_txn *begun;
 	int error;
 
-	if (border_is_open())
-		return mdb_txn_begin(env, parent, flags, txn);
 	if (parent || !(env_handle = handle_enter_env(env)))
 		return EINVAL;
 	error = mdb_txn_begin(env_handle->object, NULL, flags, &begun);
@@ -35,7 +21,7 @@ int entry_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn
 		return error;
 	}
 	handle = handle_new(HANDLE_TXN, begun, env_handle);
-	error = handle ? entry_copy_out(txn, &handle, sizeof(handle)) : ENFILE;
+	error = handle ? memory_copy_out(txn, &handle, sizeof(handle)) : ENFILE;
 	if (error) {
 		mdb_txn_abort(begun);
 		if (handle)
@@ -64,13 +50,11 @@ static void end(struct handle *txn)
 	handle_free(txn);
 }
 
-int entry_txn_commit(MDB_txn *txn)
+int protected_txn_commit(MDB_txn *txn)
 {
 	struct handle *handle;
 	int error;
 
-	if (border_is_open())
-		return mdb_txn_commit(txn);
 	error = handle_claim(txn, HANDLE_TXN, &handle);
 	if (error)
 		return error;
@@ -84,28 +68,20 @@ int entry_txn_commit(MDB_txn *txn)
 	return error;
 }
 
-void entry_txn_abort(MDB_txn *txn)
+void protected_txn_abort(MDB_txn *txn)
 {
 	struct handle *handle;
 
-	if (border_is_open()) {
-		mdb_txn_abort(txn);
-		return;
-	}
 	if (handle_claim(txn, HANDLE_TXN, &handle))
 		return;
 	mdb_txn_abort(handle->object);
 	end(handle);
 }
 
-void entry_txn_reset(MDB_txn *txn)
+void protected_txn_reset(MDB_txn *txn)
 {
 	struct handle *handle;
 
-	if (border_is_open()) {
-		mdb_txn_reset(txn);
-		return;
-	}
 	if (handle_claim(txn, HANDLE_TXN, &handle))
 		return;
 	mdb_txn_reset(handle->object);
@@ -113,13 +89,11 @@ void entry_txn_reset(MDB_txn *txn)
 	handle_release(handle);
 }
 
-int entry_txn_renew(MDB_txn *txn)
+int protected_txn_renew(MDB_txn *txn)
 {
 	struct handle *handle;
 	int error;
 
-	if (border_is_open())
-		return mdb_txn_renew(txn);
 	error = handle_claim(txn, HANDLE_TXN, &handle);
 	if (error)
 		return error;
@@ -128,23 +102,19 @@ int entry_txn_renew(MDB_txn *txn)
 	return error;
 }
 
-MDB_env *entry_txn_env(MDB_txn *txn)
+MDB_env *protected_txn_env(MDB_txn *txn)
 {
 	struct handle *handle;
 
-	if (border_is_open())
-		return mdb_txn_env(txn);
 	handle = handle_find(txn, HANDLE_TXN);
 	return handle ? (MDB_env *)handle->parent : NULL;
 }
 
-size_t entry_txn_id(MDB_txn *txn)
+size_t protected_txn_id(MDB_txn *txn)
 {
 	struct handle *handle;
 	size_t id;
 
-	if (border_is_open())
-		return mdb_txn_id(txn);
 	if (handle_claim(txn, HANDLE_TXN, &handle))
 		return 0;
 	id = mdb_txn_id(handle->object);
@@ -152,15 +122,13 @@ size_t entry_txn_id(MDB_txn *txn)
 	return id;
 }
 
-int entry_dbi_open(MDB_txn *txn, const char *name, unsigned flags, MDB_dbi *dbi)
+int protected_dbi_open(MDB_txn *txn, const char *name, unsigned flags, MDB_dbi *dbi)
 {
 	struct handle *handle;
 	char copy[NAME_SIZE];
 	MDB_dbi opened;
 	int error;
 
-	if (border_is_open())
-		return mdb_dbi_open(txn, name, flags, dbi);
 	if (name) {
 		long length = portcullis_copy_in_string(copy, name, sizeof(copy));
 
@@ -172,48 +140,42 @@ int entry_dbi_open(MDB_txn *txn, const char *name, unsigned flags, MDB_dbi *dbi)
 		return error;
 	error = mdb_dbi_open(handle->object, name ? copy : NULL, flags, &opened);
 	handle_release(handle);
-	return error ? error : entry_copy_out(dbi, &opened, sizeof(opened));
+	return error ? error : memory_copy_out(dbi, &opened, sizeof(opened));
 }
 
-int entry_stat(MDB_txn *txn, MDB_dbi dbi, MDB_stat *stat)
+int protected_stat(MDB_txn *txn, MDB_dbi dbi, MDB_stat *stat)
 {
 	struct handle *handle;
 	MDB_stat result;
 	int error;
 
-	if (border_is_open())
-		return mdb_stat(txn, dbi, stat);
 	error = handle_claim(txn, HANDLE_TXN, &handle);
 	if (error)
 		return error;
 	error = mdb_stat(handle->object, dbi, &result);
 	handle_release(handle);
-	return error ? error : entry_copy_out(stat, &result, sizeof(result));
+	return error ? error : memory_copy_out(stat, &result, sizeof(result));
 }
 
-int entry_dbi_flags(MDB_txn *txn, MDB_dbi dbi, unsigned *flags)
+int protected_dbi_flags(MDB_txn *txn, MDB_dbi dbi, unsigned *flags)
 {
 	struct handle *handle;
 	unsigned result;
 	int error;
 
-	if (border_is_open())
-		return mdb_dbi_flags(txn, dbi, flags);
 	error = handle_claim(txn, HANDLE_TXN, &handle);
 	if (error)
 		return error;
 	error = mdb_dbi_flags(handle->object, dbi, &result);
 	handle_release(handle);
-	return error ? error : entry_copy_out(flags, &result, sizeof(result));
+	return error ? error : memory_copy_out(flags, &result, sizeof(result));
 }
 
-int entry_drop(MDB_txn *txn, MDB_dbi dbi, int delete)
+int protected_drop(MDB_txn *txn, MDB_dbi dbi, int delete)
 {
 	struct handle *handle;
 	int error;
 
-	if (border_is_open())
-		return mdb_drop(txn, dbi, delete);
 	error = handle_claim(txn, HANDLE_TXN, &handle);
 	if (error)
 		return error;

@@ -2,43 +2,43 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lmdb/entry.h"
+#include "lmdb/protected.h"
 #include "portcullis/library.h"
 
-int entry_copy_in(void *to, const void *application, size_t size)
+int memory_copy_in(void *to, const void *application, size_t size)
 {
 	window_bytes_copied += size;
 	return portcullis_copy_in(to, application, size) ? EFAULT : 0;
 }
 
-int entry_copy_out(void *application, const void *from, size_t size)
+int memory_copy_out(void *application, const void *from, size_t size)
 {
 	window_bytes_copied += size;
 	return portcullis_copy_out(application, from, size) ? EFAULT : 0;
 }
 
-int entry_copy_value(struct copied_value *copy, const MDB_val *application)
+int value_copy(struct copied_value *copy, const MDB_val *application)
 {
 	MDB_val value;
 
-	if (entry_copy_in(&value, application, sizeof(value)))
+	if (memory_copy_in(&value, application, sizeof(value)))
 		return EFAULT;
 	if (value.mv_size > KEY_MAX)
 		return MDB_BAD_VALSIZE;
 	copy->value = (MDB_val){value.mv_size, copy->bytes};
-	return entry_copy_in(copy->bytes, value.mv_data, value.mv_size);
+	return memory_copy_in(copy->bytes, value.mv_data, value.mv_size);
 }
 
-int entry_show_value(struct handle *txn, MDB_val *application, const MDB_val *value)
+int value_show(struct handle *txn, MDB_val *application, const MDB_val *value)
 {
 	MDB_val shown = {value->mv_size, window_put(&txn->window, value->mv_data, value->mv_size)};
 
 	if (!shown.mv_data)
 		return ENOMEM;
-	return entry_copy_out(application, &shown, sizeof(shown));
+	return memory_copy_out(application, &shown, sizeof(shown));
 }
 
-int entry_prepare(struct stored_value *stored, const MDB_val *application, bool several, unsigned *flags)
+int value_prepare(struct stored_value *stored, const MDB_val *application, bool several, unsigned *flags)
 {
 	int error;
 
@@ -46,11 +46,11 @@ int entry_prepare(struct stored_value *stored, const MDB_val *application, bool 
 	if (*flags & (MDB_RESERVE | MDB_MULTIPLE)) /* the first would have the caller write into the domain */
 		return EINVAL;
 	if (several) {
-		error = entry_copy_value(&stored->copy, application);
+		error = value_copy(&stored->copy, application);
 		stored->value = stored->copy.value;
 		return error;
 	}
-	if (entry_copy_in(&stored->value, application, sizeof(stored->value)))
+	if (memory_copy_in(&stored->value, application, sizeof(stored->value)))
 		return EFAULT;
 	stored->application = stored->value.mv_data;
 	stored->size = stored->value.mv_size;
@@ -60,17 +60,17 @@ int entry_prepare(struct stored_value *stored, const MDB_val *application, bool 
 	return 0;
 }
 
-int entry_fill(struct handle *txn, struct stored_value *stored, MDB_val *application, unsigned flags,
+int value_fill(struct handle *txn, struct stored_value *stored, MDB_val *application, unsigned flags,
                int result)
 {
 	if (result == MDB_KEYEXIST && (flags & MDB_NOOVERWRITE)) {
-		int error = entry_show_value(txn, application, &stored->value);
+		int error = value_show(txn, application, &stored->value);
 
 		return error ? error : result;
 	}
 	if (result || !stored->application)
 		return result;
-	if (!entry_copy_in(stored->value.mv_data, stored->application, stored->size))
+	if (!memory_copy_in(stored->value.mv_data, stored->application, stored->size))
 		return 0;
 	/* The key is there, its value is not. */
 	memset(stored->value.mv_data, 0, stored->size);
