@@ -10,6 +10,7 @@ PF_X, PF_W = 1, 2
 SHT_SYMTAB, SHT_RELA, SHT_NOBITS = 2, 4, 8
 SHF_ALLOC, SHF_EXECINSTR, SHF_COMPRESSED = 2, 4, 0x800
 SHN_UNDEF = 0
+SEGMENT_SIZE, SECTION_SIZE, SYMBOL_SIZE = 56, 64, 24
 STT_NOTYPE, STT_FUNC, STT_TLS = 0, 2, 6
 DT_NULL, DT_NEEDED, DT_INIT, DT_FINI = 0, 1, 12, 13
 DT_INIT_ARRAY, DT_FINI_ARRAY, DT_PREINIT_ARRAY = 25, 26, 32
@@ -51,24 +52,26 @@ class Elf:
          section_count, names) = struct.unpack_from("<HHIQQQIHHHHHH", data, 16)
         if self.machine != 62:
             raise Refusal(f"{name}: not an ELF file for x86-64")
+        if (segment_count and segment_size != SEGMENT_SIZE) or (sections and section_size != SECTION_SIZE):
+            raise Refusal(f"{name}: a damaged ELF file")
         try:
             self.segments = [
-                Segment(struct.unpack_from("<IIQQQQQQ", data, segments + i * segment_size))
+                Segment(struct.unpack_from("<IIQQQQQQ", data, segments + i * SEGMENT_SIZE))
                 for i in range(segment_count)
             ]
-            self.sections = self.read_sections(sections, section_size, section_count, names)
+            self.sections = self.read_sections(sections, section_count, names)
             self.symbols = self.read_symbols()
-        except (struct.error, IndexError, ValueError):
+        except (struct.error, IndexError, ValueError, OverflowError):
             raise Refusal(f"{name}: a damaged ELF file") from None
 
-    def read_sections(self, offset, size, count, names):
+    def read_sections(self, offset, count, names):
         if offset == 0:
             return []
         fields = "<IIQQQQIIQQ"
         first = Section(struct.unpack_from(fields, self.data, offset))
         count = count or first.size  # more sections than the header can say: the first section says
         names = first.link if names == 0xFFFF else names
-        sections = [Section(struct.unpack_from(fields, self.data, offset + i * size)) for i in range(count)]
+        sections = [Section(struct.unpack_from(fields, self.data, offset + i * SECTION_SIZE)) for i in range(count)]
         for section in sections:
             section.name = self.string(sections[names], section.name_offset)
         return sections
@@ -78,8 +81,8 @@ class Elf:
         for table in self.sections:
             if table.type != SHT_SYMTAB:
                 continue
-            for i in range(1, table.size // 24):
-                name, info, _, section, value, size = struct.unpack_from("<IBBHQQ", self.data, table.offset + 24 * i)
+            for i in range(1, table.size // SYMBOL_SIZE):
+                name, info, _, section, value, size = struct.unpack_from("<IBBHQQ", self.data, table.offset + SYMBOL_SIZE * i)
                 symbols.append(Symbol(self.string(self.sections[table.link], name), info, section, value, size))
         return symbols
 
@@ -92,7 +95,10 @@ class Elf:
         for section in self.sections:
             if section.name == name and section.type != SHT_NOBITS:
                 contents = self.data[section.offset:section.offset + section.size]
-                return zlib.decompress(contents[24:]) if section.flags & SHF_COMPRESSED else contents
+                try:
+                    return zlib.decompress(contents[24:]) if section.flags & SHF_COMPRESSED else contents
+                except zlib.error:
+                    raise Refusal(f"{self.name}: a damaged ELF file") from None
         return b""
 
     def dynamic(self):
@@ -133,7 +139,11 @@ def read_objects(path):
         raise Refusal(f"{path}: a thin archive; make it a full one")
     if data[:8] != b"!<arch>\n":
         return [Elf(data, path)]
-    return [Elf(contents, f"{path}({name})") for name, contents in archive_members(data)]
+    try:
+        members = list(archive_members(data))
+    except (ValueError, IndexError):
+        raise Refusal(f"{path}: a damaged archive") from None
+    return [Elf(contents, f"{path}({name})") for name, contents in members]
 
 
 def archive_members(data):

@@ -33,6 +33,7 @@ SHARE_USERS_MAX = 8
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 LIBRARY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
+NUMBER = re.compile(r"[0-9]{1,10}\Z")
 SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30}
 
 
@@ -100,7 +101,7 @@ def read_entry(words, where):
     name = identifier(words[0], where)
     if len(name) > ENTRY_NAME_MAX:
         raise Refusal(f"{where}: the name is longer than {ENTRY_NAME_MAX} characters")
-    if len(words) < 2 or not words[1].isdecimal():
+    if len(words) < 2 or not NUMBER.match(words[1]):
         raise Refusal(f"{where}: \"{name}\" needs a number of arguments")
     argument_count = int(words[1])
     if argument_count > ARGUMENTS_MAX:
@@ -174,7 +175,7 @@ def manifest_stack(exports, words, where):
 def manifest_share(exports, words, where):
     if words in (["none"], ["owner"], ["any"]):
         exports.share = words[0]
-    elif words and all(word.isdecimal() and int(word) < 2**32 for word in words):
+    elif words and all(NUMBER.match(word) and int(word) < 2**32 for word in words):
         if len(words) > SHARE_USERS_MAX:
             raise Refusal(f"{where}: there are more than {SHARE_USERS_MAX} users")
         exports.share = [int(word) for word in words]
