@@ -24,6 +24,7 @@
 #define POINTER_WALK_4     (3UL << 3)
 
 #define ENTRIES       512
+#define NO_REGION     UINT64_MAX
 #define SHIFT(level)  (PAGE_SHIFT + 9 * ((level)-1))
 #define GIB           (1UL << 30)
 #define DEVICES_START 0xc0000000UL /* as in x86/boot_info.c */
@@ -32,11 +33,20 @@
 extern char __text_start[], __text_end[];
 
 static struct view {
-	paddr_t root;   /* 0: there is no such view */
-	paddr_t number; /* frame with the view's number */
+	paddr_t root;    /* 0: there is no such view */
+	paddr_t number;  /* frame with the view's number */
+	paddr_t region;  /* that was changed last: frames come in runs */
+	uint64_t *table; /* of that region, the view's own; NULL: it shares the template's */
 } views[VIEW_COUNT];
 
 static paddr_t template;
+
+/* Tables of the 2 MiB region that set_common() has changed last. */
+static struct {
+	paddr_t region;
+	uint64_t *application, *template;
+} tables = {.region = NO_REGION};
+
 static paddr_t list;                                  /* the EPTP list */
 static paddr_t number_page;                           /* guest-physical */
 static unsigned view_end = VIEW_DOMAIN_FIRST;         /* above the highest view in use */
@@ -194,11 +204,24 @@ unsigned ept_view_of(uint64_t pointer)
 	return view;
 }
 
-/* The entry of a page that the template maps by 4 KiB, in tables of the view's own. NULL: out of memory. */
-static uint64_t *own_entry(unsigned view, paddr_t address)
+static paddr_t region_of(paddr_t address)
 {
-	uint64_t own = views[view].root, shared = template;
+	return address >> SHIFT(2) << SHIFT(2);
+}
 
+static unsigned page_index(paddr_t address)
+{
+	return address >> PAGE_SHIFT & (ENTRIES - 1);
+}
+
+/* The entry of a page that the template maps by 4 KiB, in tables of the view's own. NULL: out of memory. */
+static uint64_t *own_entry(struct view *view, paddr_t address)
+{
+	uint64_t own = view->root, shared = template;
+
+	if (view->region == region_of(address) && view->table)
+		return &view->table[page_index(address)];
+	view->region = NO_REGION;
 	for (unsigned level = 4; level > 1; level--) {
 		uint64_t *entry = entry_at(own, address, level);
 
@@ -213,34 +236,62 @@ static uint64_t *own_entry(unsigned view, paddr_t address)
 		}
 		own = *entry;
 	}
+	view->region = region_of(address);
+	view->table = table_at(own);
 	return entry_at(own, address, 1);
 }
 
-/* Brings a view up to date with the template, whose entry of that page has changed. */
-static void follow_template(unsigned view, paddr_t address, uint64_t value)
+/* The view's own table of the page's region, NULL: it shares that of the template. */
+static uint64_t *find_table(const struct view *view, paddr_t address)
 {
-	uint64_t own = views[view].root, shared = template;
+	uint64_t own = view->root, shared = template;
 
-	for (unsigned level = 4; (own & EPT_ADDRESS) != (shared & EPT_ADDRESS); level--) {
+	for (unsigned level = 4; level > 1; level--) {
 		uint64_t *entry = entry_at(own, address, level);
 
-		if (level == 1) {
-			*entry = value;
-			return;
-		}
 		shared = *entry_at(shared, address, level);
 		if (*entry & EPT_PAGE)
 			*entry = shared; /* the template's page was split */
 		own = *entry;
+		if ((own & EPT_ADDRESS) == (shared & EPT_ADDRESS))
+			return NULL;
 	}
+	return table_at(own);
 }
 
-static void set_in_template(paddr_t address, uint64_t value)
+/* Brings a view up to date with the template, whose entry of that page has changed. */
+static void follow_template(struct view *view, paddr_t address, uint64_t value)
 {
-	*page_entry(template, address) = value;
-	for (unsigned view = VIEW_DOMAIN_FIRST; view < view_end; view++)
-		if (views[view].root)
-			follow_template(view, address, value);
+	if (view->region != region_of(address)) {
+		view->region = region_of(address);
+		view->table = find_table(view, address);
+	}
+	if (view->table)
+		view->table[page_index(address)] = value;
+}
+
+/* Finds the tables of a page's region in the trees that have everything. False: out of memory. */
+static bool find_tables(paddr_t address)
+{
+	if (tables.region == region_of(address))
+		return true;
+	tables.region = NO_REGION;
+	tables.application = page_entry(views[VIEW_APPLICATION].root, region_of(address));
+	tables.template = page_entry(template, region_of(address));
+	if (!tables.application || !tables.template)
+		return false;
+	tables.region = region_of(address);
+	return true;
+}
+
+/* Sets what the application and domains have of a page; find_tables() has found the tables. */
+static void set_common(paddr_t address, uint64_t application, uint64_t domains)
+{
+	tables.application[page_index(address)] = application;
+	tables.template[page_index(address)] = domains;
+	for (struct view *view = views + VIEW_DOMAIN_FIRST; view < views + view_end; view++)
+		if (view->root)
+			follow_template(view, address, domains);
 }
 
 /* ---- what the kernel asks for
@@ -264,7 +315,8 @@ long ept_create(void)
 		return -ENOMEM;
 	view_end = MAX(view_end, view + 1);
 	memcpy(phys_to_virt(views[view].root), phys_to_virt(template), PAGE_SIZE);
-	if (!add_number(view, own_entry(view, number_page))) {
+	views[view].region = NO_REGION;
+	if (!add_number(view, own_entry(&views[view], number_page))) {
 		ept_destroy(view);
 		return -ENOMEM;
 	}
@@ -283,9 +335,9 @@ static void release(uint64_t own, uint64_t shared, unsigned level)
 			if (entry && !(entry & EPT_PAGE) && address != (other & EPT_ADDRESS))
 				release(entry, other, level - 1);
 		} else if (entry & EPT_OWNED) {
-			*page_entry(views[VIEW_APPLICATION].root, address) =
-			        address | EPT_RIGHTS | EPT_WRITE_BACK;
-			set_in_template(address, address | domain_rights | EPT_WRITE_BACK);
+			find_tables(address); /* they are there: the frame was taken from them */
+			set_common(address, address | EPT_RIGHTS | EPT_WRITE_BACK,
+			           address | domain_rights | EPT_WRITE_BACK);
 		}
 	}
 	frame_put(own & EPT_ADDRESS);
@@ -293,26 +345,26 @@ static void release(uint64_t own, uint64_t shared, unsigned level)
 
 void ept_destroy(unsigned view)
 {
+	struct view gone = views[view];
+
 	kassert(is_view(view));
 	*(uint64_t *)list_entry_of(view) = 0;
-	release(views[view].root, template, 4);
-	if (views[view].number)
-		frame_put(views[view].number);
 	views[view] = (struct view){0};
+	release(gone.root, template, 4);
+	if (gone.number)
+		frame_put(gone.number);
 }
 
 long ept_give(unsigned view, paddr_t frame, unsigned flags)
 {
-	uint64_t *application = page_entry(views[VIEW_APPLICATION].root, frame);
-	uint64_t *own = page_entry(template, frame) ? own_entry(view, frame) : NULL;
+	uint64_t *own = find_tables(frame) ? own_entry(&views[view], frame) : NULL;
 	uint64_t rights = EPT_READ | (flags & VIEW_EXECUTE ? EPT_EXECUTE : EPT_WRITE);
 
 	kassert(is_view(view) && frame_is_managed(frame));
-	if (!application || !own)
+	if (!own)
 		return -ENOMEM;
 	if (!(flags & VIEW_SHARED)) {
-		*application = 0;
-		set_in_template(frame, 0);
+		set_common(frame, 0, 0);
 		rights |= EPT_OWNED;
 	}
 	*own = frame | rights | EPT_WRITE_BACK;
