@@ -37,7 +37,7 @@ $(BUILD)/guest/rom.elf: guest/boot/rom.ld $(BUILD)/guest/boot/rom.S.o
 
 $(BUILD)/guest/boot/rom.S.o: guest/boot/rom.S
 	@mkdir -p $(@D)
-	$(CC) -m32 -c -Iguest $< -o $@
+	$(CC) -m32 -c -Iguest -MMD -MP $< -o $@
 
 $(BUILD)/guest/rom.bin: $(BUILD)/guest/rom.elf
 	objcopy -O binary $< $@
