@@ -148,7 +148,7 @@ static void trap_flag(void)
 /* ---- in the library's text, which the application can jump to as well -------------------------------------
  */
 
-#define LIBRARY_KEY 1 /* of the first private domain */
+#define LIBRARY_KEY 14 /* of the first shared domain */
 
 static void library(void)
 {
