@@ -68,9 +68,6 @@ static int explain(const char *name, const char *path, int error)
 		        error,
 		        "cannot attach to library %s: backend %s has no room for another domain or client",
 		        name, portcullis_backend());
-	case EOPNOTSUPP:
-		return fail(error, "cannot attach to library %s: backend %s does not support it", name,
-		            portcullis_backend());
 	case ENOSYS:
 		return fail(error, "cannot attach to library %s: this kernel has no protected libraries",
 		            name);
@@ -117,7 +114,10 @@ int portcullis_detach(const char *name)
 		            name);
 	result = portcullis_system_call(PORTCULLIS_SYS_DETACH, stubs->domain, 0, 0, 0, 0, 0);
 	if (result == -EBUSY)
-		return fail(EBUSY, "cannot detach from library %s: a thread of this process is inside", name);
+		return fail(EBUSY,
+		            "cannot detach from library %s: a thread of this process is inside, or another "
+		            "library calls it",
+		            name);
 	if (result < 0)
 		return fail((int)-result, "cannot detach from library %s: %s", name, strerror((int)-result));
 	for (unsigned i = 0; i < stubs->count; i++)

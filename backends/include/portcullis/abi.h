@@ -12,26 +12,38 @@
  *
  * Loads the image at `path` into a domain, or joins the shared domain of that image, and writes what each
  * entry point's stub must jump to into slots[0..count-1]: the function itself under `none`, else its thunk in
- * the gate. Returns the domain's number in this process (>= 0), or -ENOENT      no such image -ENOEXEC
- * malformed image; PORTCULLIS_INFO_REASON says what is wrong -ESTALE      `interface` or `count` is not the
- * image's: the stubs come from another exports file -EEXIST      this process is attached to this image
- * already -EPERM       the image's manifest does not let this user, or anybody, share it -ENOSPC      the
- * backend has no more domains, or the domain no more clients -EOPNOTSUPP  the backend lacks something that
- * the image or the flags need -ENOMEM -EFAULT -EINVAL as usual; what the library's init function returned, if
- * negative
+ * the gate. `slots` is the caller's: an application's, or, when a library calls another one, that library's.
+ *
+ * The domain's number in this process (>= 0), or
+ *
+ * - -ENOEXEC: malformed image; PORTCULLIS_INFO_REASON says what is wrong
+ * - -ESTALE: `interface` or `count` is not the image's: the stubs come from another exports file
+ * - -EEXIST: this process is attached to this image already
+ * - -EPERM: the image's manifest does not let this user, or anybody, share it; a shared library asks for a
+ *   private one
+ * - -EBUSY: a shared library that has several clients asks for another one
+ * - -ENOSPC: the backend has no more domains, or the domain no more clients
+ * - -EINTR: a signal came while another process initialised the domain, or init did not end by itself
+ * - -ENOENT, -EACCES and the other errors of open(2), -EFAULT, -EINVAL (unknown flags), -ENOMEM
+ * - what the library's init function returned, if negative
  */
 #define PORTCULLIS_SYS_ATTACH 1024
 
-/* domain_detach(int domain): 0, -EINVAL: no such domain, -EBUSY: a thread of this process is inside. */
+/*
+ * domain_detach(int domain): 0, or -EINVAL (no such domain), -EBUSY (a thread of this process is inside, or
+ * another library calls this one), -EPERM (a library asks).
+ */
 #define PORTCULLIS_SYS_DETACH 1025
 
-/* domain_info(unsigned what, char *to, size_t size): a text, NUL-terminated, cut to `size`. Its length or
- * -errno. */
+/*
+ * domain_info(unsigned what, char *to, size_t size): a text, NUL-terminated, cut to `size` bytes. Its length
+ * without the NUL, or -EINVAL (unknown `what`, size 0), -EFAULT.
+ */
 #define PORTCULLIS_SYS_INFO     1026
 #define PORTCULLIS_INFO_BACKEND 0 /* name of the backend that this process runs on */
 #define PORTCULLIS_INFO_REASON  1 /* sentence on this thread's last failed attach; empty if there is none */
 
-/* domain_return(long value): ends a call that the kernel made into the library; issued by the gate area's return thunk. */
+/* domain_return(long value): ends a call that the kernel made into the library. For the gate area alone. */
 #define PORTCULLIS_SYS_RETURN 1027
 
 #define PORTCULLIS_PRIVATE 0u /* flags of domain_attach: a domain of this process alone */
@@ -39,10 +51,13 @@
 
 #define PORTCULLIS_IMAGE_DIRECTORY "/lib/portcullis" /* where NAME.image is looked for */
 
-/* The per-thread page that the kernel maps read-only at GS base, in every process and under every backend. */
+/*
+ * The per-thread page that the kernel maps read-only at GS base, in every process and under every backend.
+ * Offsets in bytes.
+ */
 #define PORTCULLIS_THREAD_PAGE_SLOT 0 /* uint64_t: this thread's slot, below PORTCULLIS_THREADS_MAX */
 
-/* Offsets in the gate data. */
+/* Offsets in bytes in the gate data. */
 #define PORTCULLIS_GATE_DATA_MAGIC   0x45544147 /* "GATE", little endian */
 #define PORTCULLIS_GATE_DATA_CLIENTS 0x1000
 #define PORTCULLIS_GATE_DATA_THREADS 0x10000

@@ -1,10 +1,11 @@
 /*
  * An image: the file that holds a protected library. See "Image format" in backends/README.md.
  *
- * ELF64 shared object linked at address 0: read-only, executable and writable LOAD segments on pages of their
- * own, RELATIVE relocations alone, nothing to look up. The ELF entry is the address of its descriptor, which
- * lies in read-only data and holds no address: every reference is a distance from the descriptor's first
- * byte, so that it is valid before relocation.
+ * ELF64 shared object (System V ABI, chapters 4 and 5; AMD64 supplement for R_X86_64_RELATIVE) linked at
+ * address 0: read-only, executable and writable LOAD segments on pages of their own, RELATIVE relocations
+ * alone, nothing to look up. The ELF entry is the address of its descriptor, which lies in read-only data and
+ * holds no address: every reference is a distance from the descriptor's first byte, so that it is valid
+ * before relocation.
  */
 #ifndef PORTCULLIS_IMAGE_H
 #define PORTCULLIS_IMAGE_H

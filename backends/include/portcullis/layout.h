@@ -8,7 +8,8 @@
  *   STACKS_OFFSET      protected stacks: number n takes the top of stride n; the rest of the stride, one
  *                      page at least, stays unmapped and guards it
  *
- * Plain numbers, so that gates in assembly can use them.
+ * A PML4 entry maps 512 GiB (SDM vol. 3A, 4.5); user memory is the lower half of the canonical addresses (SDM
+ * vol. 1, 3.3.7.1). All numbers are bytes or addresses, and plain, so that gates in assembly can use them.
  */
 #ifndef PORTCULLIS_LAYOUT_H
 #define PORTCULLIS_LAYOUT_H

@@ -18,12 +18,13 @@
 #include "portcullis/abi.h"
 
 /*
- * Private heap. Memory from the domain's heap arena, 16-byte aligned, not cleared; NULL when the heap's limit
- * is reached. Safe to call from several threads. Freeing what is not an allocated block fails the domain.
+ * Private heap. `size` bytes from the domain's heap arena, 16-byte aligned, not cleared; NULL when the heap's
+ * limit is reached. The block is the caller's until it is freed, whichever client it works for. Safe to call
+ * from several threads. Freeing what is not an allocated block fails the domain; NULL is ignored.
  */
 void *portcullis_alloc(size_t size);
 void portcullis_free(void *memory);
-size_t portcullis_usable_size(const void *memory); /* of an allocated block: at least what was asked for */
+size_t portcullis_usable_size(const void *memory); /* of an allocated block: bytes, at least as asked for */
 
 /*
  * Mutual exclusion among the threads inside the domain, of all its clients; zeroes: free. The kernel ends no
@@ -37,15 +38,16 @@ void portcullis_lock(struct portcullis_lock *lock);
 void portcullis_unlock(struct portcullis_lock *lock);
 
 /*
- * Between application and domain. 0, or -EFAULT when the application's range is not wholly application memory
- * or not mapped with the right needed; then a part may have been copied.
+ * Between application and domain: `size` bytes. 0, or -EFAULT when the application's range is not wholly
+ * application memory or not mapped with the right needed; then a part may have been copied. What was copied
+ * in may differ from what a second copy would bring: other threads of the application run meanwhile.
  */
 int portcullis_copy_in(void *to, const void *application, size_t size);
 int portcullis_copy_out(void *application, const void *from, size_t size);
 
 /*
- * A NUL-terminated string of at most size - 1 characters, size > 0. Its length, -EFAULT, or -ENAMETOOLONG; on
- * an error `to` holds no string.
+ * A NUL-terminated string of at most size - 1 characters, size > 0, into `to`, which has room for `size`
+ * bytes. Its length without the NUL, -EFAULT, or -ENAMETOOLONG; on an error `to` holds no string.
  */
 long portcullis_copy_in_string(char *to, const char *application, size_t size);
 
@@ -54,19 +56,21 @@ long portcullis_copy_in_string(char *to, const char *application, size_t size);
 bool portcullis_in_domain(const void *pointer, size_t size);
 bool portcullis_in_application(const void *pointer, size_t size);
 
-/* Who is calling: written by the kernel, valid for the whole entrance. */
+/* Who is calling: the kernel's, which the library cannot write; valid until the entrance ends. */
 const struct portcullis_client *portcullis_client(void);
 
 /*
- * The library's own pointer for the calling client: NULL when a client first enters. Set it back to NULL in
- * the teardown function, which is told the client: portcullis_state_of(client).
+ * The library's own pointer for the calling client: NULL when a client first enters. What it leads to is the
+ * library's; free it and set the pointer back to NULL in the teardown function, which is told the client:
+ * portcullis_state_of(client).
  */
 void **portcullis_client_state(void);
 void **portcullis_state_of(const struct portcullis_client *client);
 
 /*
- * Lets this library call the library `name`, whose stubs it links: usually from its init function. The process is attached to it
- * as portcullis_attach() would, unless it is already; a shared library can call shared ones only. 0 or -errno, as domain_attach.
+ * Lets this library call the library `name`, whose stubs it links: usually from its init function. The
+ * process is attached to it as portcullis_attach() would, unless it is already; a shared library can call
+ * shared ones only. 0 or -errno, as domain_attach.
  */
 int portcullis_attach_library(const char *name, unsigned flags);
 

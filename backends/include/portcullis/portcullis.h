@@ -16,18 +16,28 @@
  * NAME.image in the directory that the environment variable PORTCULLIS_IMAGES names, else in
  * PORTCULLIS_IMAGE_DIRECTORY.
  *
- * 0, or -1 with errno set (see domain_attach in abi.h) and a sentence in portcullis_error(). Not to be called
- * by two threads at once for the same library.
+ * 0, or -1 with errno set (see domain_attach in abi.h; ENOENT also: this program links no stubs of that name)
+ * and a sentence in portcullis_error(). Not to be called by two threads at once for the same library.
+ *
+ * The child of a fork is attached to the same libraries: to the same shared domains, as a client of its own,
+ * and to copies of the private ones. A new program (execve) starts without any.
  */
 int portcullis_attach(const char *name, unsigned flags);
 
-/* Leaves it. 0, or -1: ENOENT (not attached), EBUSY (a thread of this process is inside). */
+/*
+ * Leaves it; a private domain is gone then, and a shared one with its last client. 0, or -1 with errno set
+ * and a sentence in portcullis_error(): ENOENT (not attached), EBUSY (a thread of this process is inside, or
+ * an attached library calls this one). Exit and execve detach by themselves.
+ */
 int portcullis_detach(const char *name);
 
-/* Name of the backend that this process runs on, or "unknown". */
+/* Name of the backend that this process runs on, or "unknown". The text is the runtime's, one a thread. */
 const char *portcullis_backend(void);
 
-/* One sentence on this thread's last attach or detach that failed; empty before the first. */
+/*
+ * One sentence, without its full stop, on this thread's last attach or detach that failed; empty before the
+ * first. The text is the runtime's, and changes with the next failure.
+ */
 const char *portcullis_error(void);
 
 #endif
