@@ -54,6 +54,8 @@ void write_file(const char *path, const char *bytes, size_t size);
 
 unsigned long free_memory(void); /* bytes of the machine */
 
+void case_free(void); /* prints "free BYTES" */
+
 /* attach.c */
 void case_attach(void);
 void case_names(void);

@@ -24,6 +24,10 @@ NO_GATE = "index"  # backend none has none
 MAY_LACK = ("vmfunc",)  # backends that not every engine has
 COUNTED = ("bochs",)  # engines whose ticks are instructions
 
+# Runs that lack memory somewhere between their start and their end, KiB.
+SCARCE_CASES = ("attach", "nested-shared")
+SCARCE_SIZES = range(60, 700, 44)
+
 # What the console says besides the claims: (case, backends or None for all that protect, text).
 SENTENCES = [
     ("stack", "library subject: stack overflow at image offset "),
@@ -86,6 +90,21 @@ def test_cases(report, engine, root):
                      result.console.count(sentence), count)
 
 
+def test_scarce(report, engine, root):
+    """Attaching with ever more memory: wherever it runs out, nothing stays behind."""
+    plan = ""
+    for sweep in range(3):  # the first one brings the kernel's own memory to its size, the last one is but a look
+        plan += f"free{sweep} -- /bin/domains free\n"
+        plan += "".join(f"{case}{sweep}-{backend}-{size} backend={backend} memory={size}K -- /bin/domains {case}\n"
+                        for case in SCARCE_CASES for backend in BACKENDS for size in SCARCE_SIZES if sweep < 2)
+    result = run_plan(engine, plan, root, memory=128)
+    bytes_free = [int(line.split()[1]) for line in result.console.splitlines() if line.startswith("free ")]
+    refused = "Out of memory" in result.console
+    report.check(f"{engine}: scarce memory: attaching fails by one clear sentence", refused, result.explain)
+    report.check(f"{engine}: scarce memory: no frame is lost", len(bytes_free) == 3 and bytes_free[1] == bytes_free[2],
+                 lambda: f"{bytes_free} bytes free, {result.explain()}")
+
+
 def test_unavailable(report, engine, root):
     """A backend that does not exist, and one that the CPU lacks."""
     plan = "unknown backend=nonesuch -- /bin/domains attach\nlacking backend=pku -- /bin/domains attach\n" \
@@ -105,6 +124,8 @@ def test(report, engine, root):
     stage(root)
     test_cases(report, engine, root)
     if not sys.argv[1:]:
+        if engine in COUNTED:
+            test_scarce(report, engine, root)
         test_unavailable(report, engine, root)
 
 

@@ -157,6 +157,11 @@ void write_file(const char *path, const char *bytes, size_t size)
 		give_up(path, strerror(errno));
 }
 
+void case_free(void)
+{
+	printf("free %lu\n", free_memory());
+}
+
 unsigned long free_memory(void)
 {
 	struct sysinfo info;
