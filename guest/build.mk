@@ -8,7 +8,7 @@ KERNEL_SOURCES := $(filter-out guest/tests/%,$(KERNEL_SOURCES))
 # Kernel halves and gates of the backends, and what the kernel shares with the host's tools.
 BACKENDS ?= $(patsubst %/kernel.c,%,$(wildcard backends/*/kernel.c))
 KERNEL_SOURCES += $(foreach backend,$(BACKENDS),$(wildcard $(backend)/*.c $(backend)/*.S)) backends/image/parse.c
-KERNEL_OBJECTS := $(KERNEL_SOURCES:%=$(BUILD)/%.o)
+KERNEL_OBJECTS := $(patsubst %,$(BUILD)/%.o,$(filter-out guest/mm/tlb_model.c,$(KERNEL_SOURCES)))
 
 $(BUILD)/guest/%.c.o: guest/%.c
 	@mkdir -p $(@D)
@@ -42,6 +42,20 @@ $(BUILD)/guest/boot/rom.S.o: guest/boot/rom.S
 $(BUILD)/guest/rom.bin: $(BUILD)/guest/rom.elf
 	objcopy -O binary $< $@
 
+# The checked kernel, for tests: it keeps account of flushes (guest/mm/tlb_model.h).
+CHECKED_OBJECTS := $(KERNEL_SOURCES:%=$(BUILD)/checked/%.o)
+
+$(BUILD)/checked/%.o: %
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -DCHECK_FLUSHES -c $< -o $@
+
+$(BUILD)/guest/kernel-checked.elf: guest/boot/kernel.ld $(CHECKED_OBJECTS)
+	ld $(KERNEL_LDFLAGS) -T guest/boot/kernel.ld -o $@ $(CHECKED_OBJECTS)
+
+$(BUILD)/guest/kernel-checked.bin: $(BUILD)/guest/kernel-checked.elf
+	objcopy -O binary $< $@
+
 ALL += $(BUILD)/guest/kernel.bin $(BUILD)/guest/rom.bin
+TESTS += $(BUILD)/guest/kernel-checked.bin
 
 include guest/boot/iso.mk

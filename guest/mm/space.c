@@ -74,7 +74,7 @@ void space_flush_page(struct space *space, uint64_t address)
 {
 	space->flushes.pages++;
 	counters[COUNT_PAGE_FLUSHES]++;
-	if (this_cpu->space != space)
+	if (this_cpu->space != space || tlb_model_leaves_out("flush-page"))
 		return;
 	if (space->tagged)
 		invpcid_all();
@@ -86,7 +86,7 @@ void space_flush_all(struct space *space)
 {
 	space->flushes.spaces++;
 	counters[COUNT_SPACE_FLUSHES]++;
-	if (this_cpu->space != space)
+	if (this_cpu->space != space || tlb_model_leaves_out("flush-space"))
 		return;
 	if (space->tagged)
 		invpcid_all();

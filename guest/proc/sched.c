@@ -245,6 +245,7 @@ void exit_to_user(struct regs *regs)
 		if (thread->attention)
 			signal_deliver(regs);
 	}
+	tlb_model_check();
 	account_update();
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / os.environ.get("BUILD", "build")
+KERNEL = os.environ.get("KERNEL", "kernel")  # kernel-checked: guest/mm/tlb_model.h
 ENGINES = ("bochs", "qemu")
 
 STATUS_NO_ENGINE = 3  # of the launcher: host/status.h
@@ -66,7 +67,8 @@ def run_plan(engine, plan, root, memory=64, timeout=120, limit_ticks=None, optio
         (folder / "plan").write_text(plan)
         command = [launcher or BUILD / "portcullis", "run", "--engine", engine, "--memory", str(memory), "--timeout", str(timeout),
                    "--root", root, "--plan", folder / "plan", "--records", folder / "records",
-                   "--summary", folder / "summary", "--console", folder / "console"]
+                   "--summary", folder / "summary", "--console", folder / "console",
+                   "--kernel", BUILD / "guest" / f"{KERNEL}.bin"]
         for option in options:
             command += ["--option", option]
         if kernel:

@@ -8,6 +8,7 @@
 
 #include "lib/errno.h"
 #include "mm/kernel_map.h"
+#include "mm/tlb_model.h"
 #include "options.h"
 #include "vmx/vmx.h"
 
@@ -60,6 +61,13 @@ static uint64_t *table_at(uint64_t entry)
 static uint64_t *entry_at(uint64_t table, paddr_t address, unsigned level)
 {
 	return &table_at(table)[address >> SHIFT(level) & (ENTRIES - 1)];
+}
+
+/* Sets an entry that the CPU may have used. */
+static void set_entry(unsigned view, uint64_t *entry, uint64_t value)
+{
+	tlb_model_ept_entry(view, *entry, value);
+	*entry = value;
 }
 
 /* ---- complete trees
@@ -267,7 +275,7 @@ static void follow_template(struct view *view, paddr_t address, uint64_t value)
 		view->table = find_table(view, address);
 	}
 	if (view->table)
-		view->table[page_index(address)] = value;
+		set_entry((unsigned)(view - views), &view->table[page_index(address)], value);
 }
 
 /* Finds the tables of a page's region in the trees that have everything. False: out of memory. */
@@ -287,7 +295,7 @@ static bool find_tables(paddr_t address)
 /* Sets what the application and domains have of a page; find_tables() has found the tables. */
 static void set_common(paddr_t address, uint64_t application, uint64_t domains)
 {
-	tables.application[page_index(address)] = application;
+	set_entry(VIEW_APPLICATION, &tables.application[page_index(address)], application);
 	tables.template[page_index(address)] = domains;
 	for (struct view *view = views + VIEW_DOMAIN_FIRST; view < views + view_end; view++)
 		if (view->root)
@@ -348,6 +356,7 @@ void ept_destroy(unsigned view)
 	struct view gone = views[view];
 
 	kassert(is_view(view));
+	tlb_model_ept_entry(view, gone.root | EPT_RIGHTS, 0); /* its root may become that of another view */
 	*(uint64_t *)list_entry_of(view) = 0;
 	views[view] = (struct view){0};
 	release(gone.root, template, 4);
@@ -367,6 +376,6 @@ long ept_give(unsigned view, paddr_t frame, unsigned flags)
 		set_common(frame, 0, 0);
 		rights |= EPT_OWNED;
 	}
-	*own = frame | rights | EPT_WRITE_BACK;
+	set_entry(view, own, frame | rights | EPT_WRITE_BACK);
 	return 0;
 }

@@ -53,6 +53,7 @@ static const uint64_t all_contexts[2]; /* descriptor of INVEPT and INVVPID */
 static void invalidate_ept(void)
 {
 	__asm__ volatile("invept %0, %1" : : "m"(all_contexts), "r"(2UL) : "memory", "cc");
+	tlb_model_ept_flush();
 }
 
 /* Drops every translation of every VPID (INVVPID type 2). */
@@ -236,7 +237,8 @@ static void handle_hypercall(struct monitor_frame *frame)
 	default:
 		panic("VMX: hypercall %lu does not exist", frame->rax);
 	}
-	invalidate_ept();
+	if (!tlb_model_leaves_out("flush-ept"))
+		invalidate_ept();
 	counters[COUNT_EPT_FLUSHES]++;
 	skip_instruction();
 }
@@ -290,6 +292,7 @@ bool vmx_handle_exit(struct monitor_frame *frame)
 	default:
 		panic("VMX: exit for reason %u at %lx", reason, vmcs_read(VMCS_GUEST_RIP));
 	}
+	tlb_model_ept_check();
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mm/tlb_model.h"
 #include "x86/cpu_asm.h"
 
 #define CR0_PE (1UL << 0)
@@ -113,6 +114,8 @@
 	static inline void write_cr##number(uint64_t value)                                                  \
 	{                                                                                                    \
 		__asm__ volatile("mov %0, %%cr" #number : : "r"(value) : "memory");                          \
+		if (number == 3)                                                                             \
+			tlb_model_cr3(value);                                                                \
 	}
 DEFINE_CR(0)
 DEFINE_CR(2)
@@ -209,6 +212,7 @@ static inline uint64_t read_tsc(void)
 static inline void invlpg(uint64_t address)
 {
 	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+	tlb_model_page(address);
 }
 
 /* Every translation of every PCID but the global ones (SDM vol. 2A, INVPCID, type 3). */
@@ -217,6 +221,7 @@ static inline void invpcid_all(void)
 	static const uint64_t descriptor[2];
 
 	__asm__ volatile("invpcid %0, %1" : : "m"(descriptor), "r"(3UL) : "memory");
+	tlb_model_all();
 }
 
 static inline void outb(uint16_t port, uint8_t value)

@@ -17,6 +17,7 @@ BOOT_TICKS = 3_000_000  # that starting the monitor may add
 VIEW_TICKS = 2_000_000  # that a view of 16 MiB may add
 VIEW_MEMORY = 0.003  # of what it maps
 MEMORY = 64  # MiB
+STATUS_PANIC = 4  # of the launcher: host/status.h
 IN_ONE, IN_ALL = 64, 500  # domains
 MONITOR_LINES = 1500
 
