@@ -10,6 +10,9 @@ BACKENDS ?= $(patsubst %/kernel.c,%,$(wildcard backends/*/kernel.c))
 KERNEL_SOURCES += $(foreach backend,$(BACKENDS),$(wildcard $(backend)/*.c $(backend)/*.S)) backends/image/parse.c
 KERNEL_OBJECTS := $(patsubst %,$(BUILD)/%.o,$(filter-out guest/mm/tlb_model.c,$(KERNEL_SOURCES)))
 
+# What runs once for a program or a library, not once for a call: the smallest code.
+$(BUILD)/guest/plan/%.o $(BUILD)/guest/domain/%.o $(BUILD)/guest/vmx/%.o $(BUILD)/backends/%.o: KERNEL_CFLAGS += -Oz
+
 $(BUILD)/guest/%.c.o: guest/%.c
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) -c $< -o $@

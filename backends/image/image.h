@@ -49,6 +49,8 @@ struct image_plan {
 	uint64_t init;
 	uint64_t teardown;
 	uint64_t copy_start, copy_end, copy_fixup;
+
+	uint64_t unwind; /* address of .eh_frame_hdr, 0: none; nothing about it is checked */
 };
 
 struct image_relocation {

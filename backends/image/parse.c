@@ -146,6 +146,9 @@ static const char *parse_segments(struct image_plan *plan, const struct elf_head
 		case SEGMENT_TLS:
 			error = "the image uses thread-local storage";
 			break;
+		case SEGMENT_UNWIND:
+			plan->unwind = segment.address;
+			break;
 		case SEGMENT_STACK:
 			if (segment.flags & SEGMENT_X)
 				error = "the image asks for an executable stack";

@@ -36,9 +36,9 @@ static struct portcullis_stubs *find(const char *name)
 	return NULL;
 }
 
-static long kernel_text(unsigned what, char *to, size_t size)
+static long kernel_text(unsigned what, char *to, size_t size, int domain)
 {
-	return portcullis_system_call(PORTCULLIS_SYS_INFO, what, (long)to, (long)size, 0, 0, 0);
+	return portcullis_system_call(PORTCULLIS_SYS_INFO, what, (long)to, (long)size, domain, 0, 0);
 }
 
 /* The sentence for an attach that the kernel refused with -error. */
@@ -46,7 +46,7 @@ static int explain(const char *name, const char *path, int error)
 {
 	char reason[256];
 
-	if (kernel_text(PORTCULLIS_INFO_REASON, reason, sizeof(reason)) > 0)
+	if (kernel_text(PORTCULLIS_INFO_REASON, reason, sizeof(reason), 0) > 0)
 		return fail(error, "cannot attach to library %s: %s", name, reason);
 	switch (error) {
 	case ENOENT:
@@ -130,7 +130,17 @@ const char *portcullis_backend(void)
 {
 	static _Thread_local char name[32];
 
-	return kernel_text(PORTCULLIS_INFO_BACKEND, name, sizeof(name)) > 0 ? name : "unknown";
+	return kernel_text(PORTCULLIS_INFO_BACKEND, name, sizeof(name), 0) > 0 ? name : "unknown";
+}
+
+const char *portcullis_failure(const char *name)
+{
+	static _Thread_local char text[128];
+	const struct portcullis_stubs *stubs = find(name);
+
+	if (!stubs || stubs->domain == PORTCULLIS_STUBS_DETACHED)
+		return NULL;
+	return kernel_text(PORTCULLIS_INFO_FAILURE, text, sizeof(text), stubs->domain) > 0 ? text : NULL;
 }
 
 const char *portcullis_error(void)

@@ -28,6 +28,12 @@ int portcullis_detach(const char *name)
 	return 0;
 }
 
+const char *portcullis_failure(const char *name)
+{
+	(void)name;
+	return NULL;
+}
+
 const char *portcullis_backend(void)
 {
 	return "direct";
@@ -77,13 +83,15 @@ long portcullis_copy_in_string(char *to, const char *application, size_t size)
 
 void portcullis_lock(struct portcullis_lock *lock)
 {
-	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE))
+	unsigned ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+
+	while (__atomic_load_n(&lock->served, __ATOMIC_ACQUIRE) != ticket)
 		sched_yield();
 }
 
 void portcullis_unlock(struct portcullis_lock *lock)
 {
-	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&lock->served, lock->served + 1, __ATOMIC_RELEASE);
 }
 
 /* One address space without borders: everything is everybody's. */

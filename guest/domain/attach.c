@@ -4,6 +4,7 @@
 #include "domain/upcall.h"
 #include "fs/file.h"
 #include "lib/errno.h"
+#include "plan/run.h"
 #include "mm/heap.h"
 #include "mm/uaccess.h"
 #include "proc/process.h"
@@ -49,6 +50,10 @@ static long check_domain(const struct domain *domain, const struct request *requ
 {
 	if (domain->shared && !may_share(domain))
 		return -EPERM;
+	if (domain->failure) {
+		current_thread()->attach_reason = "it has failed, and who is attached has not left it";
+		return -EIO;
+	}
 	if (domain->descriptor.interface != request->interface ||
 	    domain->descriptor.entry_count != request->count)
 		return -ESTALE;
@@ -128,7 +133,7 @@ static void tell(struct domain *domain, const struct attachment *attachment)
 	                  attachment->client.index * sizeof(attachment->client);
 	long result;
 
-	if (domain->teardown && domain->ready)
+	if (domain->teardown && domain->ready && !domain->failure && !current_process()->run->killed)
 		domain_call(domain, domain->teardown, client, &result);
 }
 
@@ -163,6 +168,17 @@ static void leave_all_uncalled(struct space *space)
 {
 	while (leave_uncalled(space))
 		; /* which may have been the only one that called another */
+}
+
+void domain_leave_all(void)
+{
+	struct space *space = current_process()->space;
+
+	if (!space || !space->domains || space->references > 1)
+		return;
+	for (unsigned slot = 0; slot < DOMAIN_SLOT_COUNT; slot++)
+		space->domains->slots[slot].by_application = false;
+	leave_all_uncalled(space);
 }
 
 /* ---- attaching --------------------------------------------------------------------------------------------
@@ -337,19 +353,25 @@ long sys_domain_detach(unsigned slot)
 	return error;
 }
 
-long sys_domain_info(unsigned what, uint64_t to, size_t size)
+long sys_domain_info(unsigned what, uint64_t to, size_t size, unsigned slot)
 {
-	const char *text = "";
+	const struct domain_table *table = current_process()->space->domains;
+	const char *text;
 	size_t length;
 
 	if (what == PORTCULLIS_INFO_BACKEND)
 		text = current_process()->backend->name;
 	else if (what == PORTCULLIS_INFO_REASON)
-		text = current_thread()->attach_reason ? current_thread()->attach_reason : "";
+		text = current_thread()->attach_reason;
+	else if (what == PORTCULLIS_INFO_FAILURE && table && slot < DOMAIN_SLOT_COUNT &&
+	         table->slots[slot].domain)
+		text = table->slots[slot].domain->failure;
 	else
 		return -EINVAL;
 	if (!size)
 		return -EINVAL;
+	if (!text)
+		text = "";
 	length = MIN(strlen(text), size - 1);
 	if (copy_to_user(to, text, length) || copy_to_user(to + length, "", 1))
 		return -EFAULT;

@@ -29,6 +29,12 @@ void domain_clear_stack_top(struct domain *domain, uint64_t top);
 /* A new page-table entry of the domain is told to its backend. 0 or -ENOMEM. */
 long domain_own(struct domain *domain, uint64_t address, uint64_t entry);
 
+/* Where domain->functions lead becomes what gates in user mode read. 0 or -ENOMEM. */
+long domain_write_entries(struct domain *domain);
+
+/* Threads inside the domain leave it as soon as they come by the kernel, which they do at once. */
+void domain_expel_threads(const struct domain *domain);
+
 /* Around accesses to the domain's frames through the kernel's mapping. */
 uint64_t domain_open(const struct domain *domain);
 void domain_close(const struct domain *domain, uint64_t previous);

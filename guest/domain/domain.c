@@ -148,7 +148,7 @@ struct domain *domain_find_shared(const struct inode *inode, const struct backen
 	list_for_each (node, &shared_domains) {
 		struct domain *domain = list_entry(node, struct domain, link);
 
-		if (domain->image_inode == inode && domain->backend == backend)
+		if (domain->image_inode == inode && domain->backend == backend && !domain->failure)
 			return domain;
 	}
 	return NULL;
@@ -223,7 +223,9 @@ long domain_join(struct domain *domain, struct process *process, bool by_applica
 		return error;
 	}
 	domain->references++;
-	space->domains->count++;
+	if (!space->domains->count++ || domain->budget < space->domains->budget)
+		space->domains->budget = domain->budget;
+	this_cpu->reschedule = true; /* from now on its threads are looked at */
 	return 0;
 }
 

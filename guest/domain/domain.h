@@ -36,6 +36,9 @@ struct domain {
 	uint64_t *functions;                /* addresses of the entry points */
 	uint64_t init, teardown;            /* addresses, 0: none */
 	uint64_t copy_start, copy_end, copy_fixup;
+	uint64_t unwind;       /* address of .eh_frame_hdr */
+	uint64_t budget;       /* ticks of CPU time that one call may take */
+	const char *failure;   /* why every entrance returns PORTCULLIS_FAILED; NULL: it works */
 	uint64_t image_size;   /* bytes in memory */
 	uint64_t page_bits;    /* PTE_U and the protection key of its pages */
 	uint64_t exit_address; /* of the gate's last instruction, of backends whose gates are left by that
@@ -60,6 +63,7 @@ struct attachment {
 struct domain_table {
 	struct attachment slots[DOMAIN_SLOT_COUNT];
 	unsigned count;
+	uint64_t budget; /* the least of its domains' */
 	struct gate_table *gates; /* of backends whose gates pass through the kernel; NULL: none yet */
 };
 
@@ -77,15 +81,18 @@ bool domain_allows(uint64_t address, size_t size);
 enum fault_result domain_fault(uint64_t address, uint64_t error);
 
 /*
- * The current thread has faulted with a domain's rights. A page fault of the library's argument copies
- * continues at their fixup; any other fault ends the process, with a line on the console that names the
- * library, or the gate.
+ * The current thread has faulted in a library or gate. A page fault of the library's argument copies continues at
+ * their fixup. Any other fault of the library fails its domain (fail.h). One of a gate, which was entered in a
+ * forbidden way, ends the process. A line on the console names the library.
  */
 void domain_library_fault(struct regs *regs, const char *what, int signal, uint64_t address);
 
 /* A fault of the current thread, where domains are open to all: an argument copy continues at its fixup.
  * False: it is the program's. */
 bool domain_open_fault(struct regs *regs, uint64_t address);
+
+/* The current process leaves its libraries, which are told: before exit and exec. */
+void domain_leave_all(void);
 
 /* Hooks of address spaces. */
 long domain_fork(struct process *parent, struct process *child); /* the child's thread exists; 0 or -errno */

@@ -1,8 +1,8 @@
 /* Faults of code that has a domain's rights. */
 #include "channel.h"
 #include "domain/backend.h"
-#include "domain/domain.h"
-#include "domain/upcall.h"
+#include "domain/fail.h"
+#include "domain/unwind.h"
 #include "plan/run.h"
 #include "proc/process.h"
 #include "x86/cpu.h"
@@ -36,7 +36,7 @@ bool domain_open_fault(struct regs *regs, uint64_t address)
 void domain_library_fault(struct regs *regs, const char *what, int signal, uint64_t address)
 {
 	struct process *process = current_process();
-	const struct domain *domain = domain_inside();
+	struct domain *domain = domain_current();
 	uint64_t offset = regs->rip - domain->base;
 
 	if (is_argument_copy(domain, regs, address)) {
@@ -46,14 +46,17 @@ void domain_library_fault(struct regs *regs, const char *what, int signal, uint6
 	if (is_stack_overflow(domain, address))
 		kprintf("library %s: stack overflow at image offset %lx, address %lx\n",
 		        domain->descriptor.name, offset - PORTCULLIS_IMAGE_OFFSET, address);
-	else if (offset >= PORTCULLIS_IMAGE_OFFSET && offset < PML4_SLOT_SIZE)
+	else if (!domain_in_gate(regs))
 		kprintf("library %s: %s at image offset %lx, address %lx\n", domain->descriptor.name, what,
 		        offset - PORTCULLIS_IMAGE_OFFSET, address);
 	else
 		kprintf("gate of library %s: %s at %lx, address %lx: entered in a forbidden way\n",
 		        domain->descriptor.name, what, regs->rip, address);
-	if (upcall_is_active())
-		upcall_abort();
+	if (!domain_in_gate(regs)) {
+		domain_fail(domain, what);
+		current_thread()->expelled = current_thread()->attention = true;
+		return;
+	}
 	run_fatal_fault(process, signal, address, regs->rip);
 	process_start_exit(process, STATUS_KILLED(signal));
 	thread_exit(process->exit_status);

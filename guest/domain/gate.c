@@ -88,12 +88,11 @@ bool gate_entered(const struct domain *domain, const struct thread *thread)
 /* Not the gate's last instruction: a program may make the system call anywhere. */
 uint64_t gate_exit_address(void)
 {
-	const struct gate_frame *outermost = &current_thread()->gate_frames[GATE_DEPTH_MAX - 1];
+	const struct gate_frame *innermost = (const struct gate_frame *)this_cpu->gate.frames;
 
-	if (this_cpu->gate.frames >
-	    (uint64_t)outermost) /* a call by the kernel: nothing to wait for but its end */
-		return 0;
-	return outermost->rip;
+	if (innermost == &current_thread()->gate_frames[GATE_DEPTH_MAX])
+		return 0; /* a call by the kernel: nothing to wait for but its end */
+	return innermost->rip;
 }
 
 uint64_t gate_raise(struct domain *domain)

@@ -62,8 +62,7 @@ void gate_release(struct space *space);
 /* Has the thread entered the domain by such a gate, and not left it? */
 bool gate_entered(const struct domain *domain, const struct thread *thread);
 
-/* The domain that the current thread is inside by such a gate, and where the entrance from the application
- * ends. */
+/* The domain that the current thread is inside by such a gate, and where that entrance ends. */
 struct domain *gate_inside(void);
 uint64_t gate_exit_address(void);
 

@@ -6,9 +6,12 @@
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "mm/pagetable.h"
+#include "plan/run.h"
+#include "proc/clock.h"
 #include "proc/process.h"
 
 #define IMAGE_FILE_MAX (4UL << 20) /* what kmalloc gives in one piece */
+#define BUDGET_NS      10000000UL  /* of one call, where neither run nor library says */
 
 /* The page of the domain at `offset`, made if it is missing. 0: out of memory. */
 static paddr_t page_at(struct domain *domain, uint64_t offset, uint64_t bits)
@@ -109,6 +112,14 @@ static uint64_t absolute(const struct domain *domain, uint64_t address)
 	return address ? domain->base + PORTCULLIS_IMAGE_OFFSET + address : 0;
 }
 
+/* The run's word counts more than the library's. */
+static uint64_t budget_of(const struct portcullis_image *descriptor)
+{
+	uint64_t budget = current_process()->run->line->budget;
+
+	return budget ? budget : ns_to_ticks(descriptor->budget ? descriptor->budget : BUDGET_NS);
+}
+
 /* Everything about the image that is used after its bytes are gone. */
 static long remember(struct domain *domain, const struct image_plan *plan)
 {
@@ -119,12 +130,20 @@ static long remember(struct domain *domain, const struct image_plan *plan)
 	domain->copy_start = absolute(domain, plan->copy_start);
 	domain->copy_end = absolute(domain, plan->copy_end);
 	domain->copy_fixup = absolute(domain, plan->copy_fixup);
+	domain->unwind = absolute(domain, plan->unwind);
+	domain->budget = budget_of(&plan->descriptor);
 	domain->functions = kmalloc(MAX(plan->descriptor.entry_count, 4U) * sizeof(uint64_t));
 	if (!domain->functions)
 		return -ENOMEM;
 	for (unsigned i = 0; i < plan->descriptor.entry_count; i++)
 		domain->functions[i] = absolute(domain, image_entry(plan, i).function);
 	return 0;
+}
+
+long domain_write_entries(struct domain *domain)
+{
+	return domain_write(domain, PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_BACKEND,
+	                    domain->functions, domain->descriptor.entry_count * sizeof(uint64_t));
 }
 
 static long write_gate_data(struct domain *domain)
@@ -135,10 +154,7 @@ static long write_gate_data(struct domain *domain)
 	} head = {PORTCULLIS_GATE_DATA_MAGIC, domain->descriptor.entry_count, domain->descriptor.heap_limit};
 	long error = domain_write(domain, PORTCULLIS_GATE_DATA_OFFSET, &head, sizeof(head));
 
-	if (error)
-		return error;
-	return domain_write(domain, PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_BACKEND,
-	                    domain->functions, domain->descriptor.entry_count * sizeof(uint64_t));
+	return error ? error : domain_write_entries(domain);
 }
 
 static long load_bytes(struct domain *domain, const void *bytes, size_t size)
@@ -241,6 +257,9 @@ long domain_copy_contents(struct domain *domain, const struct domain *original)
 	domain->copy_start = original->copy_start;
 	domain->copy_end = original->copy_end;
 	domain->copy_fixup = original->copy_fixup;
+	domain->unwind = original->unwind;
+	domain->budget = original->budget;
+	domain->failure = original->failure;
 	domain->exit_address = original->exit_address;
 	domain->return_thunk = original->return_thunk;
 	domain->ready = original->ready;

@@ -1,6 +1,9 @@
 #include "domain/switch.h"
 
 #include "domain/backend.h"
+#include "domain/build.h"
+#include "domain/fail.h"
+#include "domain/upcall.h"
 #include "options.h"
 #include "proc/process.h"
 #include "x86/cpu.h"
@@ -45,6 +48,8 @@ void domain_reset_thread(struct thread *thread)
 	if (thread->exit_watch)
 		load_exit_watch(0);
 	thread->exit_watch = 0;
+	thread->expelled = false;
+	thread->call.domain = NULL;
 	thread->domain = NULL;
 	thread->view = 0;
 	thread->gate = (struct gate_state){0};
@@ -67,26 +72,40 @@ void domain_set_rights(uint32_t pkru)
 		write_pkru(pkru);
 }
 
+/* Nothing of what the thread was doing inside is left to be seen. */
 void domain_abandon(void)
 {
 	struct thread *thread = current_thread();
+	struct space *space = thread->process->space;
 
 	if (!domain_inside())
 		return;
+	for (unsigned i = 0; i < DOMAIN_SLOT_COUNT; i++)
+		if (space->domains->slots[i].domain)
+			domain_clear_stack_top(space->domains->slots[i].domain,
+			                       domain_stack_top(space->domains->slots[i].domain, thread));
+	thread->regs->rip = 0;
 	if (thread->process->backend->switch_out)
 		thread->process->backend->switch_out(thread);
 	domain_reset_thread(thread);
 }
 
+void domain_watch_exit(void)
+{
+	struct thread *thread = current_thread();
+	const struct backend *backend = thread->process->backend;
+
+	thread->exit_watch = backend->exit_address ? backend->exit_address() : 0;
+	load_exit_watch(thread->exit_watch);
+}
+
 bool domain_defer_event(void)
 {
-	struct domain *domain = domain_inside();
-	struct thread *thread = current_thread();
-
-	if (!domain || option_holds("weaken", "defer"))
+	if (!domain_inside())
+		return upcall_is_active(); /* where domains are open to all */
+	if (option_holds("weaken", "defer"))
 		return false;
-	thread->exit_watch = domain->backend->exit_address();
-	load_exit_watch(thread->exit_watch);
+	domain_watch_exit();
 	return true;
 }
 
@@ -100,6 +119,9 @@ bool domain_debug_exception(struct regs *regs, uint64_t dr6)
 	thread->exit_watch = 0;
 	load_exit_watch(0);
 	thread->attention = true;
+	domain_start_budget(domain_inside());
+	if (thread->expelled)
+		domain_leave_failed(regs, true);
 	return true;
 }
 

@@ -34,6 +34,9 @@ void domain_reset_thread(struct thread *thread);
  */
 bool domain_defer_event(void);
 
+/* The thread, which is inside, will be stopped where it leaves the library that it is in. */
+void domain_watch_exit(void);
+
 /* The current thread has entered the kernel by a trap; it goes on after one. */
 void domain_trapped(struct regs *regs);
 void domain_resume(struct regs *regs);

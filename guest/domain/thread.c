@@ -115,6 +115,8 @@ void domain_thread_gone(struct thread *thread)
 
 	if (!thread->has_slot)
 		return;
+	if (thread == current_thread() && thread->process->thread_count == 1)
+		domain_leave_all(); /* exec */
 	slots[thread->slot] = NULL;
 	thread->has_slot = false;
 	entry = space ? pagetable_entry(space->pml4, thread->gs_base) : NULL;
@@ -134,6 +136,20 @@ static bool has_entered(const struct thread *thread, const struct domain *domain
 
 	return thread->regs->rip - domain->base < PML4_SLOT_SIZE || upcall_concerns(thread, domain) ||
 	       (backend->entered && backend->entered(domain, thread));
+}
+
+void domain_expel_threads(const struct domain *domain)
+{
+	for (unsigned i = 0; i < PORTCULLIS_THREADS_MAX; i++) {
+		struct thread *thread = slots[i];
+
+		if (thread && domain_at(thread->process->space, domain->base) &&
+		    domain_at(thread->process->space, domain->base)->domain == domain &&
+		    has_entered(thread, domain)) {
+			thread->expelled = true;
+			thread_wake(thread);
+		}
+	}
 }
 
 bool domain_is_entered(const struct domain *domain, const struct space *space)

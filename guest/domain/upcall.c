@@ -2,8 +2,10 @@
 
 #include "domain/backend.h"
 #include "domain/build.h"
+#include "domain/fail.h"
 #include "lib/errno.h"
 #include "proc/process.h"
+#include "proc/sched.h"
 #include "x86/cpu.h"
 #include "x86/entry.h"
 
@@ -15,9 +17,9 @@ struct upcall {
 	uint64_t kernel_sp;    /* where upcall_leave() returns */
 	uint64_t kernel_stack; /* top for entries before the call */
 	struct regs *regs;
-	struct upcall *outer; /* that this one interrupts; NULL: none */
-	const struct domain *domain,
-	        *caller; /* the library called, and the one whose system call it serves; NULL: none */
+	struct upcall *outer;        /* that this one interrupts; NULL: none */
+	struct domain *domain;       /* the library called, */
+	const struct domain *caller; /* and the one whose system call it serves; NULL: none */
 	bool aborted;
 	long result;
 };
@@ -25,6 +27,13 @@ struct upcall {
 bool upcall_is_active(void)
 {
 	return current_thread()->upcall;
+}
+
+struct domain *upcall_domain(void)
+{
+	const struct upcall *upcall = current_thread()->upcall;
+
+	return upcall ? upcall->domain : NULL;
 }
 
 bool upcall_concerns(const struct thread *thread, const struct domain *domain)
@@ -76,16 +85,22 @@ long domain_call(struct domain *domain, uint64_t function, uint64_t argument, lo
 	        .cs = SELECTOR_USER_CODE,
 	        .ss = SELECTOR_USER_DATA,
 	};
-	uint64_t previous_rights;
+	uint64_t previous_rights, frames = this_cpu->gate.frames;
+	struct call call = thread->call;
 	long error = domain_write_stack(domain, sp - domain->base, domain->return_thunk);
 
 	if (error)
 		return error;
 	thread->upcall = &upcall;
+	domain_start_budget(domain);
+	schedule(); /* from now on the thread is looked at in time */
 	previous_rights = domain->backend->raise(domain, &regs);
 	upcall_enter(&regs, &upcall.kernel_sp, &thread->kernel_stack);
 	domain->backend->drop(previous_rights);
+	this_cpu->gate.frames = frames; /* a call that was cut short left its own */
 	thread->upcall = upcall.outer;
+	thread->call = call;
+	thread->call.seen = thread_ticks(thread);
 	thread->kernel_stack = this_cpu->kernel_stack = upcall.kernel_stack;
 	thread->regs = upcall.regs;
 	thread->attention = true; /* an event that has waited for the end of the call */

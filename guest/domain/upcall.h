@@ -12,8 +12,9 @@
  * fault or a kill. */
 long domain_call(struct domain *domain, uint64_t function, uint64_t argument, long *result);
 
-/* Does the current thread execute such a call? */
+/* Does the current thread execute such a call, and into which domain? NULL: none. */
 bool upcall_is_active(void);
+struct domain *upcall_domain(void);
 
 /* Does the thread execute such a call into the domain, or one that a system call of the domain waits for? */
 bool upcall_concerns(const struct thread *thread, const struct domain *domain);

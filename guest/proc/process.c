@@ -2,6 +2,7 @@
 
 #include "domain/domain.h"
 #include "domain/switch.h"
+#include "domain/upcall.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "mm/uaccess.h"
@@ -214,7 +215,11 @@ void thread_exit(int status)
 	struct thread *thread = current_thread();
 	struct process *process = thread->process;
 
+	if (upcall_is_active())
+		upcall_abort(); /* which does not end the thread: its caller's turn is next */
 	domain_abandon(); /* the kernel is about to write where the application has asked it to */
+	if (process->thread_count == 1)
+		domain_leave_all();
 	futex_thread_exit(thread);
 	account_update();
 	process->user_ticks += thread->user_ticks;

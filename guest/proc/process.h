@@ -79,6 +79,13 @@ struct restart {
 	uint64_t remaining_address; /* of the user's timespec, 0: none */
 };
 
+/* What a call by a thread into a library may still take: see domain/fail.h. */
+struct call {
+	struct domain *domain; /* NULL: no call is known of */
+	uint64_t left;         /* ticks */
+	uint64_t seen;         /* the thread's CPU time when it was looked at last */
+};
+
 struct thread {
 	int tid;
 	struct process *process;
@@ -103,6 +110,8 @@ struct thread {
 	struct gate_frame gate_frames[GATE_DEPTH_MAX];
 	struct upcall *upcall;     /* a call by the kernel into a library, while it lasts */
 	uint64_t exit_watch;       /* execute watchpoint at a gate's exit, 0: none */
+	bool expelled;             /* it may be inside a failed domain */
+	struct call call;          /* into a library, that has been seen going on */
 	const char *attach_reason; /* of the last attach that failed */
 	bool attention; /* set by whatever signal_is_pending() looks at: look before the next return to user
 	                   mode */

@@ -1,6 +1,6 @@
 #include "proc/sched.h"
 
-#include "domain/domain.h"
+#include "domain/fail.h"
 #include "domain/switch.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
@@ -24,7 +24,7 @@ void sched_rearm(void)
 	uint64_t deadline = MIN(timers_first(), run_deadline());
 
 	/* A switch that is due needs no timer, which would only interrupt again before it can happen. */
-	if (!list_empty(&run_queue) && !this_cpu->reschedule)
+	if ((this_cpu->limited || !list_empty(&run_queue)) && !this_cpu->reschedule)
 		deadline = MIN(deadline, this_cpu->quantum_end);
 	if (deadline == this_cpu->armed || deadline == NO_DEADLINE)
 		return;
@@ -124,7 +124,7 @@ void thread_wake(struct thread *thread)
 	if (thread->state != THREAD_BLOCKED)
 		return;
 	thread->state = THREAD_RUNNABLE;
-	if (list_empty(&run_queue) && current_thread() != this_cpu->idle)
+	if (list_empty(&run_queue) && current_thread() != this_cpu->idle && !this_cpu->limited)
 		this_cpu->quantum_end = read_tsc() + ns_to_ticks(QUANTUM_NS);
 	list_add_tail(&run_queue, &thread->run_link);
 	if (current_thread() == this_cpu->idle)
@@ -173,8 +173,10 @@ static void switch_to(struct thread *next)
 void schedule(void)
 {
 	struct thread *thread = current_thread(), *next;
+	uint64_t quantum = ns_to_ticks(QUANTUM_NS), budget;
 
 	this_cpu->reschedule = false;
+	domain_check_budget();
 	if (thread->state == THREAD_RUNNABLE && thread != this_cpu->idle)
 		list_add_tail(&run_queue, &thread->run_link);
 	if (list_empty(&run_queue)) {
@@ -183,7 +185,9 @@ void schedule(void)
 		next = list_entry(run_queue.next, struct thread, run_link);
 		list_remove(&next->run_link);
 	}
-	this_cpu->quantum_end = read_tsc() + ns_to_ticks(QUANTUM_NS);
+	budget = domain_budget(next);
+	this_cpu->limited = budget != NO_DEADLINE;
+	this_cpu->quantum_end = read_tsc() + MIN(quantum, budget);
 	sched_rearm();
 	if (next != thread)
 		switch_to(next);

@@ -1,7 +1,7 @@
 #include "proc/signal.h"
 
+#include "domain/fail.h"
 #include "domain/switch.h"
-#include "domain/upcall.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "plan/run.h"
@@ -299,7 +299,7 @@ bool signal_is_pending(void)
 	const struct process *process = thread->process;
 
 	return ((thread->pending.set | process->pending.set) & ~thread->signal_mask) || process->exiting ||
-	       process->stopped || is_replaced(thread);
+	       process->stopped || is_replaced(thread) || thread->expelled;
 }
 
 static void stop(struct process *process, int number)
@@ -377,24 +377,16 @@ static void interrupt_library_call(struct regs *regs)
 		regs->rax = (uint64_t)-EINTR;
 }
 
-/* The end of a run does not wait for a library to be left; nor does a call by the kernel outlive its process.
- */
-static bool must_end_now(const struct process *process)
-{
-	return process->exiting && (upcall_is_active() || (process->run && process->run->killed));
-}
-
 void signal_deliver(struct regs *regs)
 {
 	struct thread *thread = current_thread();
 	struct process *process = thread->process;
 	struct signal_info info;
 
-	if (must_end_now(process)) {
-		if (upcall_is_active())
-			upcall_abort();
-		thread_exit(process->exit_status);
-	}
+	if (process->exiting && process->run && process->run->killed)
+		thread_exit(process->exit_status); /* the end of a run does not wait for a library to be left */
+	if (thread->expelled)
+		domain_leave_failed(regs, false);
 	if (domain_defer_event()) {
 		interrupt_library_call(regs);
 		thread->attention = false;

@@ -1,5 +1,5 @@
 /* Traps: exceptions and interrupts, from programs and from the kernel itself. */
-#include "domain/domain.h"
+#include "domain/fail.h"
 #include "domain/switch.h"
 #include "lib/errno.h"
 #include "mm/uaccess.h"
@@ -42,12 +42,12 @@ static void raise(struct regs *regs, int signal, int code, uint64_t address)
 {
 	struct thread *thread = current_thread();
 
-	if (domain_inside()) {
+	if (domain_open_fault(regs, address))
+		return;
+	if (domain_current()) {
 		domain_library_fault(regs, exceptions[regs->vector].name, signal, address);
 		return;
 	}
-	if (domain_open_fault(regs, address))
-		return;
 	thread->fault.number = signal;
 	thread->fault.vector = regs->vector;
 	thread->fault.error = regs->error;

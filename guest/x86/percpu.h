@@ -40,6 +40,7 @@ struct cpu {
 	uint64_t quantum_end;          /* TSC when others may have the CPU */
 	uint64_t armed;                /* TSC of the next timer interrupt, 0: none */
 	bool reschedule;               /* before the next return to user mode */
+	bool limited;                  /* the quantum ends even if nobody else can run: a library may run over its budget */
 	uint32_t number;
 };
 

@@ -36,12 +36,16 @@
 #define PORTCULLIS_SYS_DETACH 1025
 
 /*
- * domain_info(unsigned what, char *to, size_t size): a text, NUL-terminated, cut to `size` bytes. Its length
- * without the NUL, or -EINVAL (unknown `what`, size 0), -EFAULT.
+ * domain_info(unsigned what, char *to, size_t size, int domain): a text, NUL-terminated, cut to `size` bytes. Its
+ * length without the NUL, or -EINVAL (unknown `what`, size 0), -EFAULT.
  */
 #define PORTCULLIS_SYS_INFO     1026
 #define PORTCULLIS_INFO_BACKEND 0 /* name of the backend that this process runs on */
 #define PORTCULLIS_INFO_REASON  1 /* sentence on this thread's last failed attach; empty if there is none */
+#define PORTCULLIS_INFO_FAILURE 2 /* why the domain with the number `domain` has failed; empty: it has not */
+
+/* What a function of a failed domain returns, whatever its type: in RAX, so that a pointer is (void *)-1. */
+#define PORTCULLIS_FAILED -1
 
 /* domain_return(long value): ends a call that the kernel made into the library. For the gate area alone. */
 #define PORTCULLIS_SYS_RETURN 1027

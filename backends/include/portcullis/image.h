@@ -13,7 +13,7 @@
 #include "portcullis/layout.h"
 
 #define PORTCULLIS_IMAGE_MAGIC     0x4d494350 /* "PCIM", little endian */
-#define PORTCULLIS_IMAGE_VERSION   1
+#define PORTCULLIS_IMAGE_VERSION   2
 #define PORTCULLIS_IMAGE_NAME_SIZE 32 /* of a library's name, NUL included */
 #define PORTCULLIS_SHARE_USERS_MAX 8
 
@@ -48,6 +48,7 @@ struct portcullis_image {
 	uint32_t share_users[PORTCULLIS_SHARE_USERS_MAX];
 	uint64_t heap_limit; /* bytes, whole pages, at most PORTCULLIS_HEAP_MAX */
 	uint64_t stack_size; /* bytes per thread, whole pages, 1 page to PORTCULLIS_STACK_MAX */
+	uint64_t budget;     /* nanoseconds of CPU time that one call may take; 0: the kernel's default */
 
 	/* Distances of functions; 0: none. */
 	int64_t init;     /* int init(void): once, when the domain is created; negative: -errno, it is not */
@@ -65,7 +66,7 @@ struct portcullis_image {
 	struct portcullis_entry entries[];
 };
 
-_Static_assert(sizeof(struct portcullis_entry) == 16 && sizeof(struct portcullis_image) == 152,
+_Static_assert(sizeof(struct portcullis_entry) == 16 && sizeof(struct portcullis_image) == 160,
                "backends/tools/imagerule/generate.py writes these layouts");
 #endif
 #endif

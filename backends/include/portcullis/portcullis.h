@@ -31,6 +31,14 @@ int portcullis_attach(const char *name, unsigned flags);
  */
 int portcullis_detach(const char *name);
 
+/*
+ * A library that crashes, or that takes longer for one call than its budget, fails as a whole: that call, those that are going on
+ * and all later ones return PORTCULLIS_FAILED (-1, (void *)-1) to every process that is attached, whatever the
+ * functions' types. This tells that from a function's own -1: NULL while `name` works, or one sentence on why it has failed.
+ * Detach, and attach again to a fresh one.
+ */
+const char *portcullis_failure(const char *name);
+
 /* Name of the backend that this process runs on, or "unknown". The text is the runtime's, one a thread. */
 const char *portcullis_backend(void);
 

@@ -12,9 +12,11 @@ once, with these defaults:
     teardown FUNCTION      none
     heap SIZE              16M
     stack SIZE             64K
+    budget TIME            10ms
     share none | owner | any | UID...    none
 
-SIZE is a decimal number of bytes with an optional suffix K, M or G (powers of 1024), rounded up to whole pages.
+SIZE is a decimal number of bytes with an optional suffix K, M or G (powers of 1024), rounded up to whole pages. TIME is a
+decimal number with the unit us, ms or s: the CPU time that one call may take.
 """
 
 import os
@@ -34,6 +36,8 @@ SHARE_USERS_MAX = 8
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 LIBRARY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
 NUMBER = re.compile(r"[0-9]{1,10}\Z")
+TIMES = {"us": 1000, "ms": 10**6, "s": 10**9}  # nanoseconds
+BUDGET_MAX = 1000 * 10**9
 SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30}
 
 
@@ -55,6 +59,7 @@ class Exports:
         self.teardown = None
         self.heap = 16 << 20
         self.stack = 64 << 10
+        self.budget = 0  # nanoseconds; 0: the kernel's default
         self.share = "none"  # or "owner", "any", or a list of user ids
         self.places = {}  # function named by init or teardown: FILE:LINE
 
@@ -172,6 +177,16 @@ def manifest_stack(exports, words, where):
     exports.stack = size(words, where, STACK_MAX)
 
 
+def manifest_budget(exports, words, where):
+    word = only(words, where, "a time")
+    match = re.match(r"([0-9]{1,12})(us|ms|s)\Z", word)
+    if not match:
+        raise Refusal(f"{where}: \"{word}\" is not a time: a number with the unit us, ms or s")
+    exports.budget = int(match[1]) * TIMES[match[2]]
+    if not 0 < exports.budget <= BUDGET_MAX:
+        raise Refusal(f"{where}: {word} is not between 1us and 1000s")
+
+
 def manifest_share(exports, words, where):
     if words in (["none"], ["owner"], ["any"]):
         exports.share = words[0]
@@ -189,5 +204,6 @@ MANIFEST = {
     "teardown": manifest_teardown,
     "heap": manifest_heap,
     "stack": manifest_stack,
+    "budget": manifest_budget,
     "share": manifest_share,
 }

@@ -5,8 +5,8 @@ The layouts are those of backends/include/portcullis/image.h and stubs.h.
 
 import re
 
-IMAGE_MAGIC, IMAGE_VERSION, IMAGE_NAME_SIZE = 0x4D494350, 1, 32
-FIXED_SIZE, ENTRY_SIZE = 152, 16
+IMAGE_MAGIC, IMAGE_VERSION, IMAGE_NAME_SIZE = 0x4D494350, 2, 32
+FIXED_SIZE, ENTRY_SIZE = 160, 16
 SHARE = {"none": 0, "owner": 1, "any": 2}
 SHARE_USERS, SHARE_USERS_MAX = 3, 8
 ENTRY_VECTOR = 1
@@ -37,7 +37,7 @@ def descriptor(exports):
         f"\t.zero\t{IMAGE_NAME_SIZE - len(name)}",
         f"\t.long\t{share}, {len(users)}",
         f"\t.long\t{', '.join(str(user) for user in users + [0] * (SHARE_USERS_MAX - len(users)))}",
-        f"\t.quad\t{exports.heap}, {exports.stack}",
+        f"\t.quad\t{exports.heap}, {exports.stack}, {exports.budget}",
         f"\t.quad\t{distance(exports.init)}, {distance(exports.teardown)}",
         "\t.quad\t" + ", ".join(distance(f"portcullis_copy_{end}") for end in ("start", "end", "fixup")),
     ]

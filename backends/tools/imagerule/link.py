@@ -8,7 +8,7 @@ from . import Refusal, elf, generate
 
 LINKER_OPTIONS = [
     "-shared", "-Bsymbolic", "-z", "noexecstack", "-z", "separate-code", "-z", "max-page-size=4096", "-z", "norelro",
-    "-z", "text", "--no-undefined", "--gc-sections", "--hash-style=gnu", "--build-id=none", "-e",
+    "-z", "text", "--no-undefined", "--gc-sections", "--eh-frame-hdr", "--hash-style=gnu", "--build-id=none", "-e",
     generate.DESCRIPTOR_SYMBOL,
 ]
 VERSION_SCRIPT = "{ global: " + generate.DESCRIPTOR_SYMBOL + "; local: *; };\n"

@@ -1,0 +1,26 @@
+/*
+ * Cutting a call into a library short: the thread continues as if the function that its gate called had
+ * returned.
+ *
+ * No gate saves the registers that a function preserves (RBX, RBP, R12 to R15): the library does, where its
+ * call-frame information says. That is the information that debuggers and C++ exceptions use, so an entrance
+ * pays nothing for it. (System V ABI, AMD64 supplement, 3.7; DWARF 5, 6.4; Linux Standard Base, "Exception
+ * Frames", for .eh_frame and .eh_frame_hdr.)
+ */
+#ifndef GUEST_DOMAIN_UNWIND_H
+#define GUEST_DOMAIN_UNWIND_H
+
+#include "domain/domain.h"
+#include "x86/regs.h"
+
+/*
+ * The current thread is inside `domain`. *regs become those behind the call by the gate, but for RAX. False:
+ * the library's stack does not lead there; *regs are of no use then.
+ */
+bool domain_unwind(const struct domain *domain, struct regs *regs);
+
+/* Does the thread with these registers execute a gate, which takes it out of (or into) the domain by itself?
+ */
+bool domain_in_gate(const struct regs *regs);
+
+#endif
