@@ -124,8 +124,8 @@ void thread_wake(struct thread *thread)
 	if (thread->state != THREAD_BLOCKED)
 		return;
 	thread->state = THREAD_RUNNABLE;
-	if (list_empty(&run_queue) && current_thread() != this_cpu->idle && !this_cpu->limited)
-		this_cpu->quantum_end = read_tsc() + ns_to_ticks(QUANTUM_NS);
+	if (list_empty(&run_queue) && current_thread() != this_cpu->idle)
+		this_cpu->quantum_end = read_tsc() + this_cpu->quantum;
 	list_add_tail(&run_queue, &thread->run_link);
 	if (current_thread() == this_cpu->idle)
 		this_cpu->reschedule = true;
@@ -173,7 +173,7 @@ static void switch_to(struct thread *next)
 void schedule(void)
 {
 	struct thread *thread = current_thread(), *next;
-	uint64_t quantum = ns_to_ticks(QUANTUM_NS), budget;
+	uint64_t budget;
 
 	this_cpu->reschedule = false;
 	domain_check_budget();
@@ -187,7 +187,8 @@ void schedule(void)
 	}
 	budget = domain_budget(next);
 	this_cpu->limited = budget != NO_DEADLINE;
-	this_cpu->quantum_end = read_tsc() + MIN(quantum, budget);
+	this_cpu->quantum = MIN(ns_to_ticks(QUANTUM_NS), budget);
+	this_cpu->quantum_end = read_tsc() + this_cpu->quantum;
 	sched_rearm();
 	if (next != thread)
 		switch_to(next);

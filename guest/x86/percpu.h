@@ -37,7 +37,8 @@ struct cpu {
 	struct space *space;           /* in CR3; NULL: the kernel's own */
 	struct thread *idle;           /* runs when nothing else can */
 	struct thread *retired;        /* left for ever; freed by the thread that runs next */
-	uint64_t quantum_end;          /* TSC when others may have the CPU */
+	uint64_t quantum;              /* ticks that the current thread may run at a stretch, */
+	uint64_t quantum_end;          /* and the TSC when others may have the CPU */
 	uint64_t armed;                /* TSC of the next timer interrupt, 0: none */
 	bool reschedule;               /* before the next return to user mode */
 	bool limited;                  /* the quantum ends even if nobody else can run: a library may run over its budget */

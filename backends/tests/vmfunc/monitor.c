@@ -121,8 +121,7 @@ static void case_library_fault(long unused)
 	other = ((void *(*)(size_t))slots[1])(PAGE);
 	printf("address %lx\n", (unsigned long)other);
 	fflush(stdout);
-	ledger_read(other);
-	report("read", 1);
+	report("read", ledger_read(other));
 }
 
 /* ---- entrances under interrupts ---- */
