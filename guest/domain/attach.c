@@ -176,6 +176,7 @@ void domain_leave_all(void)
 
 	if (!space || !space->domains || space->references > 1)
 		return;
+	current_thread()->regs->rip = 0; /* it may have been stopped at a gate's exit, in the domain's slot */
 	for (unsigned slot = 0; slot < DOMAIN_SLOT_COUNT; slot++)
 		space->domains->slots[slot].by_application = false;
 	leave_all_uncalled(space);
