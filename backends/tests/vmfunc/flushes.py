@@ -13,7 +13,6 @@ BACKENDS = ("none", "kernel", "syscall", "syscall-kpti", "pku")
 # A flush that is left out by weaken=NAME, a program that needs it, and what the kernel says when it is missed.
 LEFT_OUT = (
     ("flush-page", "end-of-page", "TLB: in view 0 the page "),
-    ("flush-space", "end-of-page", "TLB: in view 0 the page"),
     ("flush-ept", "end-of-page", "EPT: view 2 lost rights to the frame "),
 )
 
