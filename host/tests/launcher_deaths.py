@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import machine_code
-from place import DIED, GOOD, KERNEL, LOST, PANIC, PATIENCE, TICK_LIMIT, TIMEOUT, check
+from place import DIED, GOOD, KERNEL, LOST, PANIC, PATIENCE, RUN_METRICS, TICK_LIMIT, TIMEOUT, check
 from registry import test_on_engines
 
 # ---- dead guests -----------------------------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ def time_limit(place, engine):
     place.plan("one -- /bin/good\nspin -- /bin/spin\n")
     run = place.run("--timeout", 2, "--records", place.folder / "records", engine=engine)
     run.expect(TIMEOUT, r"the guest did not end within 2 s.*, in run spin$", r"^  #0 ")
-    check(len(place.objects("records")) == 2, "records of the first run are not kept")
+    check(len(place.objects("records")) == len(RUN_METRICS), "records of the first run are not kept")
 
 
 @test_on_engines("a kernel that halts for ever is stopped")
@@ -144,7 +144,7 @@ def start_spin(place, engine, *arguments):
     records = place.folder / "records"
     records.unlink(missing_ok=True)
     process = place.start("--records", records, *arguments, engine=engine)
-    place.wait_for(lambda: process.poll() is not None or (records.exists() and records.read_text().count("\n") == 2),
+    place.wait_for(lambda: process.poll() is not None or (records.exists() and records.read_text().count("\n") == len(RUN_METRICS)),
                    "the first run's end")
     check(process.poll() is None, "the launcher ended too early")
     return process
@@ -156,7 +156,7 @@ def signals(place, engine):
         process = start_spin(place, engine)
         process.send_signal(number)
         place.finish(process).expect(128 + number, f"interrupted by signal {int(number)}")
-        check(len(place.objects("records")) == 2, "records are lost")
+        check(len(place.objects("records")) == len(RUN_METRICS), "records are lost")
 
 
 @test_on_engines("a launcher that is killed takes its emulator along")

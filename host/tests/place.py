@@ -24,6 +24,9 @@ PATIENCE = 120  # seconds for what takes far less
 
 EMULATORS = {"bochs": "bochs-bin", "qemu": "qemu-system-x86_64"}
 
+# What the kernel records of every run (guest/plan/run.c).
+RUN_METRICS = ["page_flushes", "space_flushes", "system_time", "user_time"]
+
 class Failed(Exception):
     pass
 
