@@ -3,8 +3,9 @@ COMMON_OBJECTS := $(patsubst %,$(BUILD)/program/workloads/common/%.c.o,arguments
 
 $(BUILD)/program/workloads/common/%.o: PROGRAM_CFLAGS += -Iworkloads
 
-# The databases' own objects: for their images, and for programs that link them directly.
+# The databases: their own objects, for their images, and what programs that link them directly need.
 LMDB_SOURCE := $(BUILD)/src/lmdb/libraries/liblmdb
 LMDB_CORE := $(patsubst %,$(BUILD)/image/lmdb/%.o,mdb midl)
-SQLITE_SOURCE := $(BUILD)/src/sqlite3
-SQLITE_CORE := $(BUILD)/image/sqlite/sqlite3.o
+SQLITE_GENERATED := $(BUILD)/sqlite
+SQLITE_CORE := $(BUILD)/image/sqlite/sqlite3.o $(BUILD)/image/workloads/sqlite/system.c.o
+SQLITE_DIRECT := $(SQLITE_CORE) $(BUILD)/program/workloads/sqlite/direct.c.o

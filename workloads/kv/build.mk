@@ -2,11 +2,12 @@
 KV := workloads/kv
 KV_OBJECTS := $(patsubst $(KV)/%.c,$(BUILD)/program/$(KV)/%.c.o,$(wildcard $(KV)/*.c)) $(COMMON_OBJECTS)
 
-$(BUILD)/program/$(KV)/%.o: PROGRAM_CFLAGS += -Iworkloads -I$(LMDB_SOURCE)
+$(KV_OBJECTS): PROGRAM_CFLAGS += -Iworkloads -I$(LMDB_SOURCE) -I$(SQLITE_GENERATED)
+$(KV_OBJECTS): | $(SQLITE_GENERATED)/sqlite3.h
 
-$(eval $(call portcullis_program,kv,$(KV_OBJECTS),lmdb))
+$(eval $(call portcullis_program,kv,$(KV_OBJECTS),lmdb sqlite))
 
-$(BUILD)/programs/kv_direct: $(KV_OBJECTS) $(LMDB_CORE) $(DIRECT_RUNTIME)
+$(BUILD)/programs/kv_direct: $(KV_OBJECTS) $(LMDB_CORE) $(SQLITE_DIRECT) $(DIRECT_RUNTIME)
 	@mkdir -p $(@D)
 	$(MUSL_CC) -static -o $@ $^
 ALL += $(BUILD)/programs/kv_direct

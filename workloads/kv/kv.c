@@ -20,16 +20,8 @@
 #define FIELD_MAX    4096
 #define WORKLOAD_ALL YCSB_WORKLOADS
 
-static const char *const store_names[] = {"lmdb",
-#ifdef KV_SQLITE
-                                          "sqlite",
-#endif
-                                          NULL};
-static const struct store *const stores[] = {&store_lmdb,
-#ifdef KV_SQLITE
-                                             &store_sqlite
-#endif
-};
+static const char *const store_names[] = {"lmdb", "sqlite", NULL};
+static const struct store *const stores[] = {&store_lmdb, &store_sqlite};
 static const char *const workload_names[] = {"a", "b", "c", "d", "e", "f", "all", NULL};
 static const char *const distribution_names[] = {"zipfian", "latest", "uniform", "standard", NULL};
 
