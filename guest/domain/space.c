@@ -93,23 +93,33 @@ uint64_t domain_record(const struct domain *domain, const struct thread *thread)
 	return record;
 }
 
-static bool is_called_by_library(const struct thread *thread)
+/*
+ * The record as it was when the library's present entrance began. While a gate of its own leads a call out of
+ * the library or back, the record is that call's already, or still: the earlier one lies there.
+ */
+static uint64_t record_of_entrance(const struct domain *domain, const struct thread *thread)
 {
-	const struct domain_table *table = thread->process->space->domains;
+	uint64_t record = domain_record(domain, thread), rip = thread->regs->rip;
+	uint64_t stack = domain_stack_top(domain, thread) - PORTCULLIS_STACK_STRIDE;
 
-	for (unsigned i = 0; i < DOMAIN_SLOT_COUNT; i++)
-		if (table->slots[i].domain && domain_record(table->slots[i].domain, thread))
-			return true;
-	return false;
+	if (record && rip - domain->base < PORTCULLIS_GATE_SIZE &&
+	    thread->regs->rsp - stack >= record - stack)
+		domain_read(domain, record, &record);
+	return record;
 }
 
 /* The gate from the application leaves in that word a stack pointer, which the application chooses. */
 uint64_t domain_exit_by_record(const struct domain *domain)
 {
 	const struct thread *thread = current_thread();
-	uint64_t record = domain_record(domain, thread), address = domain->exit_address;
+	const struct domain_table *table = thread->process->space->domains;
+	uint64_t record = record_of_entrance(domain, thread), address = domain->exit_address;
+	bool called_by_library = record;
 
-	if (is_called_by_library(thread))
+	for (unsigned i = 0; i < DOMAIN_SLOT_COUNT; i++)
+		if (table->slots[i].domain && table->slots[i].domain != domain)
+			called_by_library |= domain_record(table->slots[i].domain, thread) != 0;
+	if (called_by_library)
 		domain_read(domain, record ? (record - 16) & ~15UL : domain_stack_top(domain, thread) - 16,
 		            &address);
 	return address;
