@@ -177,6 +177,12 @@ MAPPING = [
     mapped("low-memory", f"mmap: {EPERM}", **SLOTS_OFF),
 ]
 
+# ---- jump.c: 4 --------------------------------------------------------------------------------------------------
+
+NO_JUMP = Refused("no jump gains anything")
+JUMP = [Row("4", "jump", "gates", by_backend(NO_JUMP), "rights-check", ("pku",)),
+        Row("4", "jump", "nested-gates", by_backend(NO_JUMP), "rights-check", ("pku",))]
+
 # ---- stray.c, harmless.c: 2 -------------------------------------------------------------------------------------
 
 UNCHANGED = Refused("the rights are what they were")
@@ -227,7 +233,7 @@ STRAY_WRPKRU = [
     Row("2", "harmless", "all", dict.fromkeys(BACKENDS, Passes("harmless: all done")), alone="all"),
 ]
 
-ATTACKS = MEMORY + STRAY_WRPKRU + DEPUTY + MAPPING
+ATTACKS = MEMORY + STRAY_WRPKRU + JUMP + DEPUTY + MAPPING
 
 # ---- README.md --------------------------------------------------------------------------------------------------
 

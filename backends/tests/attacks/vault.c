@@ -54,11 +54,13 @@ unsigned long vault_text(void)
 
 /*
  * In assembly, so that no compiler writes it otherwise. The gadget stands for all the loads that a real
- * library has; VAULT_* in vault.h are offsets in here.
+ * library has; VAULT_* in vault.h are offsets in here. On a page of its own: under pku it runs by single
+ * steps.
  */
 __asm__(".section .text.vault_constant, \"ax\"\n"
         ".globl vault_constant\n"
         ".type vault_constant, @function\n"
+        ".balign 4096\n"
         "vault_constant:\n"
         "	mov $0xc3ef010f, %eax\n"
         "	ret\n"
@@ -69,4 +71,5 @@ __asm__(".section .text.vault_constant, \"ax\"\n"
         "	movabs $0x9090c3ef010fd68e, %rax\n"
         "	ret\n"
         ".size vault_constant, . - vault_constant\n"
+        ".balign 4096\n"
         ".text\n");

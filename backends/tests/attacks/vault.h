@@ -70,7 +70,8 @@ long vault_recurse(const char *text, unsigned long depth);
 /* Leaves the secret in every scratch register: general, vector and x87. 0. */
 long vault_registers(void);
 
-/* Holds the secret in registers for so many turns of a loop, at least 1. 0. */
+/* Holds the secret in registers for so many turns of a loop, at least 1. 0, -EINVAL. */
+#define VAULT_TURNS_MAX 1000000
 long vault_wait(unsigned long turns);
 
 /*

@@ -236,6 +236,8 @@ long vault_wait(unsigned long turns)
 {
 	uint64_t halves[2];
 
+	if (!turns || turns > VAULT_TURNS_MAX)
+		return -EINVAL;
 	memcpy(halves, secret(), sizeof(halves));
 	__asm__ volatile("1: dec %0; jnz 1b" : "+r"(turns) : "r"(halves[0]), "r"(halves[1]) : "cc");
 	return 0;
@@ -257,6 +259,8 @@ long vault_hold(const char *guess, unsigned long turns)
 
 	if (length < 0)
 		return length;
+	if (turns > VAULT_TURNS_MAX)
+		return -EINVAL;
 	for (unsigned i = 0; i < sizeof(room); i++)
 		room[i] = secret()[i];
 	held = room;
