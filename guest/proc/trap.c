@@ -177,10 +177,23 @@ static void user_exception(struct regs *regs)
 	raise(regs, signal, code, address);
 }
 
+/*
+ * The trap of a single step over SYSCALL, or one that MOV SS has put off until there (SDM vol. 3A, 6.8.3): at the first
+ * instruction of the kernel, with the program's GS base still.
+ */
+static bool is_late_debug_trap(const struct regs *regs)
+{
+	return regs->vector == VECTOR_DB && !(regs->cs & 3) && regs->rip >= KERNEL_BASE && regs->cs & CS_USER_GS;
+}
+
 void trap_dispatch(struct regs *regs)
 {
 	uint64_t address;
 
+	if (is_late_debug_trap(regs)) {
+		write_dr6(DR6_RESET);
+		return;
+	}
 	if (regs->vector == VECTOR_VE)
 		vmx_exception(regs);
 	address = regs->vector == VECTOR_PF ? read_cr2() : 0;
