@@ -32,9 +32,10 @@
 #define CR4_SMAP       (1UL << 21)
 #define CR4_PKE        (1UL << 22)
 
-#define XCR0_X87 (1UL << 0)
-#define XCR0_SSE (1UL << 1)
-#define XCR0_AVX (1UL << 2)
+#define XCR0_X87  (1UL << 0)
+#define XCR0_SSE  (1UL << 1)
+#define XCR0_AVX  (1UL << 2)
+#define XCR0_PKRU (1UL << 9)
 
 #define RFLAGS_CF   (1UL << 0)
 #define RFLAGS_MBS1 (1UL << 1) /* always 1 */

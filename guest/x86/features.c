@@ -77,8 +77,9 @@ const char *features_init(void)
 		cr4 |= CR4_PKE;
 	if (features.pcid && features.invpcid)
 		cr4 |= CR4_PCIDE; /* the page tables in use lie on a page boundary: PCID 0 */
-	write_cr4(cr4 & ~CR4_FSGSBASE);
-	write_xcr0(XCR0_X87 | XCR0_SSE | XCR0_AVX);
+	/* Without FSGSBASE and PKRU in XCR0: programs may set neither by an instruction that is no gate's. */
+	write_cr4(option_holds("weaken", "fsgsbase") ? cr4 | CR4_FSGSBASE : cr4 & ~CR4_FSGSBASE);
+	write_xcr0(XCR0_X87 | XCR0_SSE | XCR0_AVX | (option_holds("weaken", "xcr0") ? XCR0_PKRU : 0));
 	features.xsave_size = cpuid(0xd, 0).ebx;
 	return NULL;
 }

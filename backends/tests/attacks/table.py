@@ -183,13 +183,70 @@ NO_JUMP = Refused("no jump gains anything")
 JUMP = [Row("4", "jump", "gates", by_backend(NO_JUMP), "rights-check", ("pku",)),
         Row("4", "jump", "nested-gates", by_backend(NO_JUMP), "rights-check", ("pku",))]
 
+# QEMU 7.2 reads the stack of a user-mode IRETQ or far RET with the kernel's rights, so that SMAP forbids it.
+NO_IRETQ = {"qemu": "a user-mode IRETQ does not work under SMAP there"}
+NO_FAR_RETURN = {"qemu": "a user-mode far RET does not work under SMAP there"}
+
+# ---- state.c: 3, 7, 11 ------------------------------------------------------------------------------------------
+
+
+def state(item, case, outcome=NOTHING, **settings):
+    return Row(item, "state", case, by_backend(outcome, none=settings.pop("none", FOUND), **settings.pop("other", {})), **settings)
+
+
+def words(case, **settings):
+    """Scrub level `general` is the defence."""
+    return [state("7", case, scrub="general", **settings), state("7", case, FOUND, **settings)]
+
+
+NO_STACK_FAULT = {"qemu": "the x87 stack does not overflow there"}
+NO_BASE = {"other": dict.fromkeys(("pku", "vmfunc"), Ended(SIGSEGV, "entered in a forbidden way"))}
+NO_LDT = Refused(f"modify_ldt: {ENOSYS}")
+
+STATE = [
+    state("3", "xrstor", FAULT, weaken="xcr0", weakened=("pku",)),
+    state("3", "xrstor-initial", FAULT, weaken="xcr0", weakened=("pku",)),
+    state("3", "xrstor-compacted", FAULT, weaken="xcr0", weakened_bochs=("pku",)),  # QEMU knows no compacted areas
+    state("3", "xrstors", FAULT),
+    state("7", "gs-base", FAULT, weaken="fsgsbase", weakened=("pku",), weakened_bochs=("vmfunc",)),
+    state("7", "gs-by-system-call", FAULT),
+    state("7", "gs-null", FAULT, **NO_BASE),
+    state("7", "gs-selector", FAULT, **NO_BASE),
+    state("7", "stack-pointer", FAULT),
+    state("7", "direction-flag"),
+    state("7", "alignment-check"),
+    state("7", "trap-flag"),
+    *words("mxcsr"),
+    *words("x87-control"),
+    *words("x87-stack", unable=NO_STACK_FAULT),
+    state("11", "interrupt-80", FAULT, none=FAULT),
+    state("11", "sysenter", none=NOTHING),
+    state("11", "segments", none=NOTHING, unable=NO_FAR_RETURN),
+    state("11", "local-segments", NO_LDT, none=NO_LDT),
+]
+
+# ---- leak.c: 6, 17 ----------------------------------------------------------------------------------------------
+
+
+def left(case, level):
+    """What a library leaves in registers: that scrub level is the defence."""
+    return [Row("17", "leak", case, by_backend(NOTHING), scrub=level), Row("17", "leak", case, by_backend(FOUND))]
+
+
+LEAK = [
+    *left("general", "general"),
+    *left("vector", "vector"),
+    *left("x87", "vector"),
+    *left("nested", "vector"),
+    Row("6", "leak", "interrupted-registers", by_backend(NOTHING), "defer", ("syscall",), scrub="vector"),
+    Row("6", "leak", "interrupted-rights", by_backend(FAULT)),
+    Row("6", "leak", "interrupted-nested-rights", by_backend(FAULT)),
+    Row("6", "leak", "preempted", by_backend(NOTHING)),
+]
+
 # ---- stray.c, harmless.c: 2 -------------------------------------------------------------------------------------
 
 UNCHANGED = Refused("the rights are what they were")
-
-# QEMU 7.2 reads the stack of a user-mode IRETQ with the kernel's rights, so that SMAP forbids it.
-NO_IRETQ = {"qemu": "a user-mode IRETQ does not work under SMAP there"}
-
 
 def stray(case, pku=STRAY, unable=None):
     """Rights are raised everywhere, but reach a secret only where PKRU guards it."""
@@ -233,7 +290,7 @@ STRAY_WRPKRU = [
     Row("2", "harmless", "all", dict.fromkeys(BACKENDS, Passes("harmless: all done")), alone="all"),
 ]
 
-ATTACKS = MEMORY + STRAY_WRPKRU + JUMP + DEPUTY + MAPPING
+ATTACKS = MEMORY + STRAY_WRPKRU + STATE + JUMP + LEAK + DEPUTY + MAPPING
 
 # ---- README.md --------------------------------------------------------------------------------------------------
 
