@@ -1,6 +1,6 @@
 # Attack programs against the library `vault`, and an honest program that only looks like one.
 ATTACKS := backends/tests/attacks
-ATTACK_PROGRAMS := stray memory deputy mapping jump state leak
+ATTACK_PROGRAMS := stray memory deputy mapping jump state leak frame process interface
 ATTACK_SUPPORT := $(patsubst %,$(BUILD)/program/$(ATTACKS)/%.c.o,attack code)
 
 $(eval $(call portcullis_image,vault,$(ATTACKS)/vault.exports,$(patsubst %,$(BUILD)/image/$(ATTACKS)/%.c.o,vault vault_work)))

@@ -244,6 +244,67 @@ LEAK = [
     Row("6", "leak", "preempted", by_backend(NOTHING)),
 ]
 
+# ---- frame.c: 10, 18 --------------------------------------------------------------------------------------------
+
+NO_SIGNAL_STACK = Refused(f"sigaltstack: {EFAULT}")
+
+FRAME = [
+    Row("10", "frame", "rights", by_backend(FAULT), "sigreturn", ("pku",)),
+    Row("10", "frame", "selector", by_backend(FAULT, none=FAULT)),
+    Row("10", "frame", "privilege", by_backend(FAULT, none=FAULT)),
+    Row("10", "frame", "inside", by_backend(FAULT)),
+    Row("10", "frame", "signal-stack", by_backend(NO_SIGNAL_STACK, none=NO_SIGNAL_STACK), "uaccess", ("none",)),
+    Row("10", "frame", "stack-pointer", by_backend(FAULT)),
+    Row("10", "frame", "return-from-inside", by_backend(FAULT), "uaccess", ("kernel",), ("pku",)),
+    Row("18", "frame", "reentry", by_backend(NOTHING), "defer", ("syscall",)),
+]
+
+# ---- process.c: 12 ----------------------------------------------------------------------------------------------
+
+PROCESS_ENDS = Refused("the process ends")
+PROCESS = [Row("12", "process", case, by_backend(FAULT)) for case in ("thread", "forked", "vforked", "executed", "spawned")] + [
+    Row("12", "process", "exited", by_backend(PROCESS_ENDS, none=PROCESS_ENDS)),
+    Row("12", "process", "crashed", by_backend(FAULT, none=FAULT)),
+]
+
+# ---- interface.c: 14, 15, 16 ------------------------------------------------------------------------------------
+
+NO_ENTRY = Ended(SIGILL, "entered in a forbidden way")
+REFUSED_COPY = Refused(f"vault_copy: {EFAULT}")
+REFUSED_CHECK = Refused(f"clerk_check: {EFAULT}")
+
+
+def index(case, **settings):
+    """Where there is a gate."""
+    outcomes = by_backend(NOTHING, pku=NO_ENTRY, vmfunc=NO_ENTRY)
+    del outcomes["none"]
+    return Row("14", "interface", case, outcomes, **settings)
+
+
+def everywhere(item, case, outcome):
+    """What the library itself has to refuse, or fails to."""
+    return Row(item, "interface", case, dict.fromkeys(BACKENDS, outcome))
+
+
+INTERFACE = [
+    index("index-planted", weaken="index-check", weakened=("pku",)),
+    index("index-after-last"),
+    index("index-negative"),
+    Row("14", "interface", "index-wide", {"vmfunc": NO_ENTRY}),
+    everywhere("15", "read-own", REFUSED_COPY),
+    everywhere("15", "read-own-unchecked", FOUND),
+    everywhere("15", "write-own", REFUSED_COPY),
+    everywhere("15", "write-own-unchecked", FOUND),
+    everywhere("15", "straddling", REFUSED_COPY),
+    everywhere("15", "wrapping", REFUSED_COPY),
+    everywhere("15", "unmapped", REFUSED_COPY),
+    everywhere("15", "other-library", REFUSED_COPY),
+    everywhere("15", "by-other-library", REFUSED_CHECK),
+    everywhere("15", "changed", NOTHING),
+    everywhere("15", "changed-unchecked", FOUND),
+    Row("16", "interface", "recursion", by_backend(Refused("the call has failed"))),
+]
+
 # ---- stray.c, harmless.c: 2 -------------------------------------------------------------------------------------
 
 UNCHANGED = Refused("the rights are what they were")
@@ -290,7 +351,7 @@ STRAY_WRPKRU = [
     Row("2", "harmless", "all", dict.fromkeys(BACKENDS, Passes("harmless: all done")), alone="all"),
 ]
 
-ATTACKS = MEMORY + STRAY_WRPKRU + STATE + JUMP + LEAK + DEPUTY + MAPPING
+ATTACKS = MEMORY + STRAY_WRPKRU + STATE + JUMP + LEAK + DEPUTY + MAPPING + FRAME + PROCESS + INTERFACE
 
 # ---- README.md --------------------------------------------------------------------------------------------------
 
