@@ -3,6 +3,7 @@
 #include "domain/build.h"
 #include "lib/errno.h"
 #include "mm/pagetable.h"
+#include "options.h"
 #include "proc/process.h"
 
 static uint64_t *slot_of(paddr_t pml4, const struct domain *domain)
@@ -131,7 +132,8 @@ static bool is_on_demand(const struct domain *domain, uint64_t offset)
 	uint64_t stack_top = domain_stack_top(domain, current_thread()) - domain->base;
 
 	return offset - PORTCULLIS_HEAP_OFFSET < domain->descriptor.heap_limit ||
-	       (offset < stack_top && offset >= stack_top - domain->descriptor.stack_size);
+	       (offset < stack_top && (offset >= stack_top - domain->descriptor.stack_size ||
+	                               option_holds("weaken", "stack-guard")));
 }
 
 enum fault_result domain_fault(uint64_t address, uint64_t error)

@@ -248,7 +248,7 @@ static void recursion(void)
 	if (pthread_create(&thread, &attributes, recurse, &result))
 		attack_refused("pthread_create");
 	pthread_join(thread, NULL);
-	if (memcmp(top - 64, memory, 64))
+	if (memcmp(top - 64, memory, 64) || result == DEPTH)
 		attack_gained("memory below the stack");
 	if (result < 0)
 		attack_refused("the call has failed");

@@ -302,7 +302,7 @@ INTERFACE = [
     everywhere("15", "by-other-library", REFUSED_CHECK),
     everywhere("15", "changed", NOTHING),
     everywhere("15", "changed-unchecked", FOUND),
-    Row("16", "interface", "recursion", by_backend(Refused("the call has failed"))),
+    Row("16", "interface", "recursion", by_backend(Refused("the call has failed")), "stack-guard", ("kernel", "syscall", "pku"), ("vmfunc",)),
 ]
 
 # ---- stray.c, harmless.c: 2 -------------------------------------------------------------------------------------
