@@ -1,5 +1,7 @@
 /* Records in LMDB: one value holds all fields; a read is one short transaction, a write another. */
 #include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kv/store.h"
@@ -18,20 +20,38 @@ static MDB_dbi dbi;
 static unsigned loaded;
 static size_t record_size;
 
+/* A failed library has no text for its result. */
+static _Noreturn void refuse(const char *what, int result)
+{
+	const char *why = portcullis_failure("lmdb");
+
+	if (!why)
+		why = mdb_strerror(result);
+	store_fail(what, why ? why : "unknown error");
+}
+
 static void check(int result, const char *what)
 {
 	store_entrances++;
 	if (result)
-		store_fail(what, mdb_strerror(result));
+		refuse(what, result);
 }
 
+/* In the image the path is a name in the domain; else it is a file's. */
 static void create(size_t bytes)
 {
+	const char *folder = getenv("TMPDIR");
+	char path[256];
 	MDB_txn *txn;
+
+	if (!folder)
+		folder = "/tmp";
+	if (snprintf(path, sizeof(path), "%s/kv.mdb", folder) >= (int)sizeof(path))
+		store_fail(folder, "the path is too long");
 
 	check(mdb_env_create(&env), "cannot create the environment");
 	check(mdb_env_set_mapsize(env, bytes), "cannot set the size of the store");
-	check(mdb_env_open(env, "/tmp/kv.mdb", MDB_NOSUBDIR | MDB_WRITEMAP | MDB_NOSYNC | MDB_NOTLS, 0600),
+	check(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_WRITEMAP | MDB_NOSYNC | MDB_NOTLS, 0600),
 	      "cannot open the environment");
 	check(mdb_txn_begin(env, NULL, 0, &txn), "cannot begin a transaction");
 	check(mdb_dbi_open(txn, NULL, 0, &dbi), "cannot open the database");

@@ -19,11 +19,21 @@ static unsigned loaded;
 static bool loading;
 static sqlite3_stmt *reading; /* until done() */
 
+/* `result` is not what it should be: a failed library has no text for it. */
+static _Noreturn void refuse(const char *what, int result)
+{
+	const char *why = portcullis_failure("sqlite");
+
+	if (!why)
+		why = database ? sqlite3_errmsg(database) : sqlite3_errstr(result);
+	store_fail(what, why ? why : "unknown error");
+}
+
 static void check(int result, int expected, const char *what)
 {
 	store_entrances++;
 	if (result != expected)
-		store_fail(what, database ? sqlite3_errmsg(database) : sqlite3_errstr(result));
+		refuse(what, result);
 }
 
 static sqlite3_stmt *prepare(const char *sql)
