@@ -1,21 +1,23 @@
 /*
- * What attack programs share. A case attaches to the vault, tries one way to its secret, and ends in one of
- * these ways:
+ * What attack programs share. A case attaches to the vault, tries one way to its secret, and ends:
  *
- *   prints "secret SECRET" and exits 0     the attack has succeeded: the vault itself has confirmed the
- * secret prints "gained: WHAT" and exits 0      it has succeeded, at something else than the secret prints
- * "refused: WHY" and exits 1      nothing was gained dies of a signal                       the kernel ended
- * it
+ * - "secret SECRET", status 0: it has succeeded, the vault itself has confirmed the secret;
+ * - "gained: WHAT", status 0: it has succeeded, at something else than the secret;
+ * - "refused: WHY", status 1: nothing was gained;
+ * - by a signal: the kernel ended it.
  *
  * `PROGRAM CASE` runs one case in the process itself, with a private vault. `PROGRAM --each [CASE...]` runs
  * those cases, or all, in a child each, with a shared vault that the parent is attached to as well. It says
  * for each case
  *
- *   attack: CASE
- *   ...                                    what the child and the kernel say
- *   outcome: CASE exited STATUS            or "signal NUMBER"
- *   vault: CASE works                      or "broken: WHY": whether the library still serves the parent; not
- *                                          said of an attack that has succeeded
+ *     attack: CASE
+ *     ...
+ *     outcome: CASE exited STATUS
+ *     vault: CASE works
+ *
+ * with what the child and the kernel say in between; the outcome may be "signal NUMBER"; and the vault is
+ * "broken: WHY" if it does not serve the parent any more. The last line is not said of a case that has
+ * succeeded.
  */
 #ifndef ATTACK_H
 #define ATTACK_H

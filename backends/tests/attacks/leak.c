@@ -165,8 +165,9 @@ static void escape(int signal)
 	siglongjmp(after_fault, 1);
 }
 
-/* The longest time that a thread has to itself is 1,000,000 ticks on Bochs, more on other engines. */
-#define UNTOUCHED 900000
+/* Ticks before a thread gives way to one that wakes up: fewer than the kernel's slice, which is 1,000,000 on
+ * Bochs. */
+#define UNTOUCHED 700000
 
 static volatile unsigned long slept; /* TSC */
 

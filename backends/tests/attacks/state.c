@@ -276,6 +276,47 @@ static void trap_flag(void)
 		attack_search(steps[i], 64 * sizeof(steps[0]));
 }
 
+static void look_at_ring(int signal, siginfo_t *info, void *context)
+{
+	uint16_t code;
+
+	(void)signal;
+	(void)info;
+	(void)context;
+	__asm__ volatile("mov %%cs, %0" : "=r"(code));
+	if ((code & 3) != 3)
+		attack_gained("a handler in the kernel's ring");
+}
+
+/* The trap of the single step is due where the kernel has just been entered. */
+static void trap_in_system_call(void)
+{
+	struct sigaction action = {.sa_sigaction = look_at_ring, .sa_flags = SA_SIGINFO};
+	long number = SYS_getpid;
+
+	sigaction(SIGTRAP, &action, NULL);
+	set_flags(RFLAGS_TF, true);
+	__asm__ volatile("syscall" : "+a"(number) : : "memory", "rcx", "r11");
+	set_flags(RFLAGS_TF, false);
+}
+
+/* MOV SS puts it off by one instruction more. */
+static void trap_put_off(void)
+{
+	struct sigaction action = {.sa_sigaction = look_at_ring, .sa_flags = SA_SIGINFO};
+	long number = SYS_getpid;
+
+	sigaction(SIGTRAP, &action, NULL);
+	set_flags(RFLAGS_TF, true);
+	__asm__ volatile("mov %%ss, %%ecx\n"
+	                 "mov %%ecx, %%ss\n"
+	                 "syscall"
+	                 : "+a"(number)
+	                 :
+	                 : "memory", "rcx", "r11");
+	set_flags(RFLAGS_TF, false);
+}
+
 /* ---- 7: control words -------------------------------------------------------------------------------------
  */
 
@@ -402,6 +443,8 @@ static const struct attack attacks[] = {
         {"direction-flag", direction_flag},
         {"alignment-check", alignment_check},
         {"trap-flag", trap_flag},
+        {"trap-in-system-call", trap_in_system_call},
+        {"trap-put-off", trap_put_off},
         {"mxcsr", mxcsr},
         {"x87-control", x87_control},
         {"x87-stack", x87_stack},

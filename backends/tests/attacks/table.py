@@ -216,6 +216,8 @@ STATE = [
     state("7", "direction-flag"),
     state("7", "alignment-check"),
     state("7", "trap-flag"),
+    state("7", "trap-in-system-call", none=NOTHING),
+    state("7", "trap-put-off", none=NOTHING),
     *words("mxcsr"),
     *words("x87-control"),
     *words("x87-stack", unable=NO_STACK_FAULT),
