@@ -1,92 +1,109 @@
-"""Experiment files: TOML, one experiment each, checked key by key."""
+"""Experiment files, and the runs that they expand into."""
 
-import difflib
 import itertools
 import re
-import tomllib
+from dataclasses import dataclass
 
-from . import Refusal
+from . import Refusal, figures
+from .settings_file import SettingsFile, nearest
 
-BACKENDS_DEFAULT = ["none", "kernel", "syscall", "syscall-kpti", "pku"]
-
-# Keys of an experiment file and of its figure: the type that each must have.
-KEYS = {"title": str, "workload": str, "arguments": list, "quick": list, "backends": list, "repetitions": int,
-        "memory": str, "sweep": dict, "figure": dict}
-FIGURE_KEYS = {"kind": str, "title": str, "metric": str, "case": str, "x": str, "x_label": str, "y_label": str,
-               "series": str, "logarithmic": str, "references": list}
-FIGURE_KINDS = ("bars", "lines")
-REQUIRED = ("title", "workload", "figure")
-
-
-def line_of(text, key):
-    """Where `key` stands in the file's text."""
-    for number, line in enumerate(text.splitlines(), 1):
-        if re.match(rf"\s*\[?{re.escape(key)}\s*[=\]]", line):
-            return number
-    return 1
+KEYS = {"title": str, "workload": str, "arguments": list, "quick": list, "full": list, "backends": list, "repetitions": int,
+        "memory": str, "settings": dict, "sweep": dict, "quick_sweep": dict, "figure": (dict, list)}
+# Settings of a plan's line that an experiment may choose (guest/plan/plan.h).
+PLAN_SETTINGS = ("scrub", "budget", "ticks", "memory", "uid", "stdin", "cwd", "env")
+MODES = ("quick", "normal", "full")
+FULL_REPETITIONS = 5  # times those of the file
+IDENTITY_MAX = 127  # PLAN_ID_MAX - 1
 
 
-def check(path, text, table, keys):
-    for key, value in table.items():
-        if key not in keys:
-            near = difflib.get_close_matches(key, keys, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; keys are {', '.join(sorted(keys))}"
-            raise Refusal(f"{path}:{line_of(text, key)}: unknown key {key!r}{hint}")
-        if not isinstance(value, keys[key]):
-            raise Refusal(f"{path}:{line_of(text, key)}: {key} must be {keys[key].__name__}, not {value!r}")
+@dataclass(frozen=True)
+class Run:
+    """One line of a plan."""
+    identity: str
+    backend: str
+    labels: dict  # what the sweep varies, by name
+    repetitions: int
+    line: str
 
 
 class Experiment:
-    """One file: what runs, and what figure shows it."""
+    """One file: what runs, and the figures that show it."""
 
-    def __init__(self, path):
-        self.path = path
-        self.name = path.stem
-        text = path.read_text()
-        try:
-            table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise Refusal(f"{path}: {error}") from None
-        check(path, text, table, KEYS)
-        for key in REQUIRED:
-            if key not in table:
-                raise Refusal(f"{path}: key {key!r} is missing")
-        check(path, text, table["figure"], FIGURE_KEYS)
-        if table["figure"].get("kind") not in FIGURE_KINDS:
-            raise Refusal(f"{path}:{line_of(text, 'kind')}: kind must be one of {', '.join(FIGURE_KINDS)}")
-        self.title = table["title"]
-        self.workload = table["workload"]
-        self.arguments = table.get("arguments", [])
-        self.quick = table.get("quick", self.arguments)
-        self.backends = table.get("backends", BACKENDS_DEFAULT)
+    def __init__(self, path, known_backends, figure_kinds):
+        file = SettingsFile(path)
+        table = file.table
+        file.check(table, KEYS, ("title", "workload", "figure"))
+        self.path, self.name = path, path.stem
+        self.title, self.workload = table["title"], table["workload"]
+        self.arguments = {"normal": table.get("arguments", [])}
+        self.arguments["quick"] = table.get("quick", self.arguments["normal"])
+        self.arguments["full"] = table.get("full", self.arguments["normal"])
+        self.backends = table.get("backends", list(known_backends))
         self.repetitions = table.get("repetitions", 1)
-        self.memory = table.get("memory")
         self.sweep = table.get("sweep", {})
-        self.figure = table["figure"]
+        self.quick_sweep = {**self.sweep, **table.get("quick_sweep", {})}
+        self.settings = dict(table.get("settings", {}))
+        if "memory" in table:
+            self.settings["memory"] = table["memory"]
+        self.check(file, known_backends)
+        shown = table["figure"] if isinstance(table["figure"], list) else [table["figure"]]
+        self.figures = [figures.Figure(file, self, one, figure_kinds) for one in shown]
 
-    def runs(self, backends, quick):
-        """The plan's lines: (settings, line text), one for each backend and point of the sweep."""
+    def check(self, file, known_backends):
+        for key in ("arguments", "quick", "full", "backends"):
+            for value in file.table.get(key, []):
+                if not isinstance(value, str):
+                    file.refuse(key, f"{key} must be a list of texts, not {value!r}")
+        for name in self.backends:
+            if name not in known_backends:
+                file.refuse("backends", f"unknown backend {name!r}; {nearest(name, known_backends)}")
+        if self.repetitions < 1:
+            file.refuse("repetitions", f"repetitions must be 1 or more, not {self.repetitions}")
+        used = set(re.findall(r"{(\w+)}", " ".join(sum(self.arguments.values(), []))))
+        for section, sweep in (("sweep", self.sweep), ("quick_sweep", file.table.get("quick_sweep", {}))):
+            for key, values in sweep.items():
+                if key not in used and key not in PLAN_SETTINGS:
+                    file.refuse(key, f"{key!r} is neither a {{word}} in the arguments nor a setting of a plan; "
+                                f"{nearest(key, used.union(PLAN_SETTINGS))}", section)
+                if not isinstance(values, list) or not values:
+                    file.refuse(key, f"{key} must be a list of values, not {values!r}", section)
+        for key in file.table.get("quick_sweep", {}):
+            if key not in self.sweep:
+                file.refuse(key, f"{key!r} is not swept; {nearest(key, self.sweep)}", "quick_sweep")
+        for key in used.difference(self.sweep):
+            raise Refusal(f"{self.path}: {{{key}}} in the arguments is not swept; {nearest(key, self.sweep)}")
+        for key in self.settings:
+            if key not in PLAN_SETTINGS:
+                file.refuse(key, f"unknown key {key!r}; {nearest(key, PLAN_SETTINGS)}", "settings")
+
+    def runs(self, backends, mode):
+        """One run for each backend (of those in `backends`, if it is not empty) and point of the sweep."""
+        sweep = self.quick_sweep if mode == "quick" else self.sweep
+        repetitions = {"quick": min(self.repetitions, 2), "normal": self.repetitions,
+                       "full": self.repetitions * FULL_REPETITIONS}[mode]
         for backend in self.backends:
             if backends and backend not in backends:
                 continue
-            for values in itertools.product(*self.sweep.values()):
-                settings = dict(zip(self.sweep, values))
-                identity = "_".join([self.name, backend, *(f"{key}-{value}" for key, value in settings.items())])
-                words = [identity, f"backend={backend}", f"repeat={self.repetitions}",
-                         *(f"{key}={value}" for key, value in settings.items())]
-                if self.memory:
-                    words.append(f"memory={self.memory}")
-                arguments = self.quick if quick else self.arguments
-                yield {"backend": backend, **settings}, identity, " ".join(
-                    [*words, "--", f"/bin/{self.workload}", *arguments])
+            for values in itertools.product(*sweep.values()):
+                yield self.run(backend, dict(zip(sweep, values)), repetitions, mode)
+
+    def run(self, backend, labels, repetitions, mode):
+        identity = "_".join([self.name, backend, *(f"{key}-{value}" for key, value in labels.items())])
+        identity = re.sub(r"[^\w.-]", "-", identity)
+        if len(identity) > IDENTITY_MAX:
+            raise Refusal(f"{self.path}: the name of a run would be longer than {IDENTITY_MAX} characters: {identity}")
+        settings = {**self.settings, **{key: value for key, value in labels.items() if key in PLAN_SETTINGS}}
+        words = [re.sub(r"{(\w+)}", lambda match: str(labels[match[1]]), word) for word in self.arguments[mode]]
+        line = " ".join([identity, f"backend={backend}", f"repeat={repetitions}",
+                         *(f"{key}={value}" for key, value in settings.items()), "--", f"/bin/{self.workload}", *words])
+        return Run(identity, backend, labels, repetitions, line)
 
 
-def load(folder, only):
-    experiments = [Experiment(path) for path in sorted(folder.glob("*.toml"))]
+def load(folder, only, known_backends, figure_kinds):
+    """The experiments of the folder that `only` names; all if it names none."""
+    experiments = [Experiment(path, known_backends, figure_kinds) for path in sorted(folder.glob("*.toml"))]
     names = [experiment.name for experiment in experiments]
     for name in only:
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(names)}"
-            raise Refusal(f"no experiment {name!r}{hint}")
+            raise Refusal(f"no experiment {name!r}; {nearest(name, names)}")
     return [experiment for experiment in experiments if not only or experiment.name in only]

@@ -1,119 +1,170 @@
-"""Figures by gnuplot: SVG, PNG and PDF from the same script; readable without colour (patterns, point and dash types)."""
+"""Figures: what a [figure] table may say, and drawing by gnuplot (SVG, PNG and PDF from one script).
 
+A kind of figure is a file harness/figures/KIND.py with KEYS, a table of further keys, and
+
+    draw(figure, data) -> (commands, plots), or None when the run has no data for it
+
+where commands are gnuplot's and plots the elements of one `plot`.
+"""
+
+import importlib.util
 import shutil
 import subprocess
 
 from . import Refusal
+from .settings_file import nearest
 
-TERMINALS = {"svg": "svg size 900,520 dynamic background 'white' font 'sans,15'",
-             "png": "pngcairo size 900,520 font 'sans,12'",
-             "pdf": "pdfcairo size 7in,4in font 'sans,10'"}
-# From dark to light, so that neighbours differ in grey.
-COLOURS = ("#1b3a5c", "#c8502d", "#7fa8c9", "#e0b34c", "#4c7a4c", "#a0a0a0")
+TERMINALS = {"svg": "svg noenhanced size 900,540 dynamic background 'white' font 'sans,15'",
+             "png": "pngcairo noenhanced size 1200,720 font 'sans,15'",
+             "pdf": "pdfcairo noenhanced size 7in,4.2in font 'sans,10'"}
+# From dark to light, so that neighbours differ in grey; patterns, dashes and points differ as well.
+COLOURS = ("#1b3a5c", "#c8502d", "#7fa8c9", "#e0b34c", "#4c7a4c", "#7b4b94", "#a0a0a0", "#202020")
+DASHES = ("1", "2", "3", "4", "5", "'_. '", "'__  '", "'-_'")
+WHISKERS = "with vectors heads size screen 0.004,90 lw 1.5 lc black notitle"  # using x:low:(0):(high-low)
+
+KEYS = {"kind": str, "name": str, "title": str, "metric": str, "case": str, "where": dict, "x": str, "x_label": str,
+        "y_label": str, "series": str, "logarithmic": str, "numbers": str, "relative_to": str}
+NUMBERS = ("records", "modelled")
 
 
-def gnuplot():
-    path = shutil.which("gnuplot")
-    if not path:
-        raise Refusal("gnuplot is not installed: make deps installs it")
-    return path
+def load_kinds(folder):
+    """The kinds of figures, by name: every Python file of the folder."""
+    kinds = {}
+    for path in sorted(folder.glob("*.py")):
+        specification = importlib.util.spec_from_file_location(f"figures_{path.stem}", path)
+        module = importlib.util.module_from_spec(specification)
+        try:
+            specification.loader.exec_module(module)
+        except Exception as error:  # a plug-in may fail in any way: the user is told which one
+            raise Refusal(f"{path}: {type(error).__name__}: {error}") from None
+        for member in ("KEYS", "draw"):
+            if not hasattr(module, member):
+                raise Refusal(f"{path}: a kind of figure needs {member}")
+        kinds[path.stem] = module
+    return kinds
 
 
 def quote(text):
-    return "'" + str(text).replace("'", "''") + "'"
+    return "'" + str(text).replace("'", "''").replace("\n", " ") + "'"
 
 
-def series_of(figure, rows):
-    """The rows that the figure shows, by series name, in order of appearance."""
-    shown = [row for row in rows if row["metric"] == figure["metric"] and row["case"] == figure["case"]]
-    groups = {}
-    for row in shown:
-        name = row["backend"] if figure["series"] == "backend" else dict(
-            word.split("=") for word in row["settings"].split()).get(figure["series"], "")
-        groups.setdefault(name, []).append(row)
-    return groups
+def style_of(index):
+    """Colour and dashes of a series."""
+    return f"lc rgb '{COLOURS[index % len(COLOURS)]}' dt {DASHES[index % len(DASHES)]}"
 
 
-def label_of(figure, rows):
-    row = rows[0]
-    return f"{figure.get('y_label', row['metric'])} ({row['unit']}, {row['kind']})"
+def short(value):
+    """A number as it stands at a bar."""
+    return f"{value / 1e6:.3g}M" if abs(value) >= 1e6 else f"{value / 1e3:.3g}k" if abs(value) >= 1e4 else f"{value:.3g}" \
+        if abs(value) < 1e3 else f"{value:.0f}"
 
 
-def bars(figure, groups):
-    """Clustered bars: backends along x, one bar a series, the value above each."""
-    backends = list(dict.fromkeys(row["backend"] for rows in groups.values() for row in rows))
-    commands = ["set style data histograms", "set style histogram clustered gap 1", "set boxwidth 0.9",
-                "set style fill pattern 1 border -1", "set grid ytics"]
-    plots, data = [], []
-    count = len(groups)
-    for index, (name, rows) in enumerate(groups.items()):
-        by_backend = {row["backend"]: row for row in rows}
-        block = [f"{quote(backend)} {by_backend[backend]['median'] if backend in by_backend else 'NaN'}"
-                 for backend in backends]
-        data.append(f"$series{index} << END\n" + "\n".join(block).replace("'", '"') + "\nEND")
-        colour = COLOURS[index % len(COLOURS)]
-        title = f"{figure['series']} {name}"
-        plots.append(f"$series{index} using 2:xtic(1) title {quote(title)} lc rgb '{colour}' fs pattern {index + 1}")
-        shift = (index - (count - 1) / 2) / (count + 1)
-        plots.append(f"$series{index} using ($0+({shift:.4f})):2:(sprintf('%g', $2)) with labels offset 0,0.6 font ',9' notitle")
-    return data + commands, plots
+def value_of(row, name):
+    """What a row is at in the figure: its backend, or one of its labels."""
+    return row["backend"] if name == "backend" else row["labels"].get(name, "")
 
 
-def lines(figure, groups):
-    """One line a series over the argument, with its confidence interval."""
-    commands = ["set grid", "set key left top"]
-    if figure.get("logarithmic"):
-        commands.append(f"set logscale {figure['logarithmic']} 2")
-    plots, data = [], []
-    for index, (name, rows) in enumerate(groups.items()):
-        rows = sorted(rows, key=lambda row: row["argument"])
-        block = [f"{row['argument']} {row['median']} {row['low']} {row['high']}" for row in rows]
-        data.append(f"$series{index} << END\n" + "\n".join(block) + "\nEND")
-        style = f"lc rgb '{COLOURS[index % len(COLOURS)]}' dt {index + 1} pt {index + 4}"
-        plots.append(f"$series{index} using 1:2:3:4 with yerrorlines lw 2 {style} title {quote(name)}")
-    return data + commands, plots
+class Figure:
+    """One [figure] table of an experiment."""
+
+    def __init__(self, file, experiment, table, kinds):
+        kind = table.get("kind")
+        if kind not in kinds:
+            file.refuse("kind", f"unknown kind of figure {kind!r}; {nearest(str(kind), kinds)}", "figure")
+        self.module = kinds[kind]
+        file.check(table, {**KEYS, **self.module.KEYS}, ("kind",), "figure")
+        self.table = table
+        self.name = table.get("name", experiment.name)
+        self.title = table.get("title", experiment.title)
+        self.numbers = table.get("numbers", "records")
+        if self.numbers not in NUMBERS:
+            file.refuse("numbers", f"unknown numbers {self.numbers!r}; {nearest(self.numbers, NUMBERS)}", "figure")
+
+    def get(self, key, default=None):
+        return self.table.get(key, default)
+
+    def select(self, data, **changes):
+        """The rows that the figure shows. `changes` take the place of keys of its table."""
+        wanted = {**self.table, **changes}
+        where = dict(wanted.get("where", {}))
+        if "case" in wanted:
+            where["case"] = wanted["case"]
+        rows = [row for row in (data.modelled if self.numbers == "modelled" else data.rows)
+                if row["metric"] == wanted.get("metric", row["metric"])
+                and all(row["labels"].get(key) in (value if isinstance(value, list) else [value]) for key, value in where.items())]
+        return relative(rows, wanted["relative_to"]) if "relative_to" in wanted else rows
+
+    def groups(self, rows):
+        """The rows by series, in order of appearance."""
+        found = {}
+        for row in rows:
+            found.setdefault(value_of(row, self.get("series", "backend")), []).append(row)
+        return found
+
+    def x_of(self, rows):
+        """What the horizontal axis is: the key `x`, or the first label that is a number."""
+        if self.get("x"):
+            return self.get("x")
+        labels = rows[0]["labels"]
+        return next((key for key, value in labels.items() if isinstance(value, (int, float)) and key != self.get("series")),
+                    "backend")
+
+    def y_label(self, rows):
+        what = self.get("y_label", rows[0]["metric"])
+        return f"{what} ({rows[0]['unit']}, {rows[0]['kind']})"
 
 
-def references(figure, rows, highest):
-    """Horizontal lines at other cases of the same experiment: the smallest value over the backends."""
-    commands = []
-    for index, case in enumerate(figure.get("references", [])):
-        values = [row["median"] for row in rows if row["case"] == case and row["metric"] == figure["metric"]]
-        if not values:
-            continue
-        value = min(values)
-        highest = max(highest, value)
-        name = case.replace("_", " ")
-        commands.append(f"set arrow from graph 0, first {value} to graph 1, first {value} nohead dt {index + 2}")
-        commands.append(f"set label {quote(f'{name} ({value:g})')} at graph 0.01, first {value} offset 0,0.5 font ',9'")
-    return commands + ([f"set yrange [0:{highest * 1.25:g}]"] if figure["kind"] == "bars" else [])
+def relative(rows, backend):
+    """Each row divided by that of `backend` at the same point."""
+    bases = {(row["metric"], row["settings"]): row["median"] for row in rows if row["backend"] == backend}
+    found = []
+    for row in rows:
+        base = bases.get((row["metric"], row["settings"]))
+        if base:
+            found.append({**row, "unit": f"times {backend}",
+                          **{key: row[key] / base for key in ("median", "low", "high", "least", "most")}})
+    return found
 
 
-def script(experiment, rows, engines):
-    figure = experiment.figure
-    groups = series_of(figure, rows)
-    title = f"{figure.get('title', experiment.title)}\\n{{/*0.75 engine: {', '.join(engines)}}}"
-    head = [f'set title "{title}"', f"set xlabel {quote(figure.get('x_label', ''))}"]
-    if not groups:
-        return head + ["unset border", "unset tics", "unset key", "set yrange [0:1]", "set xrange [0:1]",
-                       f"set label {quote('no data in this run')} at 0.5, 0.5 center font ',20'"], ["NaN notitle"]
-    head.append(f"set ylabel {quote(label_of(figure, next(iter(groups.values()))))}")
-    body, plots = bars(figure, groups) if figure["kind"] == "bars" else lines(figure, groups)
-    highest = max(row["median"] for group in groups.values() for row in group)
-    return head + body + references(figure, rows, highest), plots
+def subtitle(figure, data, rows):
+    """Kind, engine and profile, for every figure to say."""
+    kinds = ", ".join(sorted({row["kind"] for row in rows})) or "nothing counted"
+    engines = ", ".join(sorted({row["engine"] for row in rows})) or ", ".join(data.engines)
+    if figure.numbers == "modelled":
+        return f"modelled from counts on {engines}, cost profile {data.profile}; whiskers: least to greatest over {data.profile_count} profiles"
+    marked = "; * spread over repetitions above 10 %" if any(row["mark"] for row in rows) else ""
+    return f"{kinds}, engine {engines}{marked}"
 
 
-def draw(experiment, rows, engines, folder):
-    """Writes folder/NAME.{svg,png,pdf}; returns their paths."""
-    commands, plots = script(experiment, rows, engines)
-    paths = {}
+def script(figure, data):
+    """The gnuplot commands of a figure, without terminal and output."""
+    drawn = figure.module.draw(figure, data)
+    rows = figure.select(data)
+    title = f"{figure.title}\\n{subtitle(figure, data, rows)}".replace('"', "'")
+    head = [f'set title "{title}"', f"set xlabel {quote(figure.get('x_label', ''))}", "set tics nomirror"]
+    if drawn is None:
+        missing = [f"data missing: this run has no {figure.numbers} of {figure.get('metric') or 'this experiment'}"]
+        missing += data.reasons
+        labels = [f"set label {quote(text)} at graph 0.5, graph {0.55 - 0.07 * number} center"
+                  for number, text in enumerate(missing[:6])]
+        return head + ["unset border", "unset tics", "unset key", "set yrange [0:1]", "set xrange [0:1]", *labels, "plot NaN notitle"]
+    commands, plots = drawn
+    return [*head, *commands, "plot " + ", \\\n".join(plots)]
+
+
+def draw(figure, data, folder):
+    """Writes folder/NAME.{svg,png,pdf} and returns the paths by extension."""
+    program = shutil.which("gnuplot")
+    if not program:
+        raise Refusal("gnuplot is not installed, which draws the figures: make deps installs it; no record is lost, and a run "
+                      "of the same --name goes on here")
+    body = "\n".join(script(figure, data))
+    paths, text = {}, []
     for extension, terminal in TERMINALS.items():
-        path = folder / f"{experiment.name}.{extension}"
-        text = "\n".join([f"set terminal {terminal}", f"set output {quote(path)}", *commands,
-                          "plot " + ", \\\n".join(plots), ""])
-        done = subprocess.run([gnuplot()], input=text, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              check=False)
-        if done.returncode or not path.exists():
-            raise Refusal(f"gnuplot failed on figure {experiment.name}: {done.stdout.strip()}")
-        paths[extension] = path
+        paths[extension] = folder / f"{figure.name}.{extension}"
+        text += ["reset", f"set terminal {terminal}", f"set output {quote(paths[extension])}", body, "unset output"]
+    done = subprocess.run([program], input="\n".join(text) + "\n", text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False)
+    if done.returncode or not all(path.exists() and path.stat().st_size for path in paths.values()):
+        raise Refusal(f"gnuplot failed on figure {figure.name}: {' '.join(done.stdout.split())[:400]}")
     return paths

@@ -1,36 +1,68 @@
-"""Records: JSON Lines of one schema, checked when they are read."""
+"""Raw records: JSON Lines of one schema, checked when they are read. harness/README.md describes the schema."""
 
-import csv
 import json
 
 from . import Refusal
 
 SCHEMA = 1
-REQUIRED = ("schema", "workload", "backend", "metric", "unit", "value", "n", "kind", "engine", "cpu", "commit", "line")
+NUMBER = (int, float)
+# Members that every record has, and the type of each.
+MEMBERS = {"schema": int, "workload": str, "backend": str, "metric": str, "unit": str, "value": (int, float, dict), "n": int,
+           "kind": str, "engine": str, "cpu": str, "commit": str, "line": str}
+OPTIONAL = {"experiment": str, "run": str, "host": str, "args": dict, "seed": int, "min": NUMBER, "max": NUMBER,
+            "subtracted": str, "repetition": int, "profile": str}
+HISTOGRAM = {"count": int, "sum": NUMBER, "min": NUMBER, "max": NUMBER, "buckets": list}
+KINDS = ("measured", "counted", "modelled", "uncalibrated")
+
+
+def is_of(value, wanted):
+    return isinstance(value, wanted) and not isinstance(value, bool)
+
+
+def fault_of(record):
+    """What is wrong with a record, or an empty text."""
+    if not isinstance(record, dict):
+        return "not a record, which is a JSON object"
+    if record.get("schema") != SCHEMA:
+        return f"the record is of schema {record.get('schema')}, but this harness reads schema {SCHEMA}: use the harness of its commit"
+    for key, wanted in MEMBERS.items():
+        if key not in record:
+            return f"the record has no {key!r}"
+        if not is_of(record[key], wanted):
+            return f"{key} cannot be {record[key]!r}"
+    for key, wanted in OPTIONAL.items():
+        if key in record and not is_of(record[key], wanted):
+            return f"{key} cannot be {record[key]!r}"
+    if record["kind"] not in KINDS:
+        return f"unknown kind {record['kind']!r}; there are {', '.join(KINDS)}"
+    if isinstance(record["value"], dict):
+        for key, wanted in HISTOGRAM.items():
+            if not is_of(record["value"].get(key), wanted):
+                return f"the histogram's {key!r} is missing or no number"
+    return ""
 
 
 def read(path):
     """All records of a file; a line that is none, or is of another schema, is refused with its place."""
     records = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal(f"{path}: {getattr(error, 'strerror', None) or 'not text'}") from None
+    for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)
         except json.JSONDecodeError as error:
             raise Refusal(f"{path}:{number}: not a record: {error}") from None
-        if record.get("schema") != SCHEMA:
-            raise Refusal(f"{path}:{number}: schema {record.get('schema')}, but this harness reads schema {SCHEMA}")
-        missing = [key for key in REQUIRED if key not in record]
-        if missing:
-            raise Refusal(f"{path}:{number}: the record has no {missing[0]!r}")
+        fault = fault_of(record)
+        if fault:
+            raise Refusal(f"{path}:{number}: {fault}")
         records.append(record)
     return records
 
 
-COLUMNS = ("experiment", "backend", "settings", "case", "argument", "metric", "kind", "unit", "median", "low", "high", "n")
-
-
-def write_csv(path, rows):
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+def write(path, records):
+    """Replaces the file: whole, or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text("".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records))
+    partial.rename(path)

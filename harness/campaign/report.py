@@ -1,62 +1,138 @@
 """The report: one HTML page that needs no other file, and the same summary as text."""
 
 import html
+import re
 
-STYLE = """body{font:16px/1.45 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid #bbb;padding:.2em .6em;text-align:right}
-th:first-child,td:first-child{text-align:left}figure{margin:1.5em 0}svg{max-width:100%;height:auto}
-code{background:#f2f2f2;padding:0 .2em}"""
+STYLE = """body{font:16px/1.45 sans-serif;max-width:64em;margin:2em auto;padding:0 1em;color:#222}
+table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid #bbb;padding:.2em .6em;text-align:right;vertical-align:top}
+th:first-child,td:first-child,table.text td,table.text th{text-align:left}figure{margin:1.5em 0}svg{max-width:100%;height:auto}
+code{background:#f2f2f2;padding:0 .2em}.scroll{overflow-x:auto}.holds{color:#1a6b2a}.not{color:#a02010}.none{color:#777}
+h2{border-top:1px solid #ccc;padding-top:1em}"""
+COLUMNS_MAX = 12  # of a table in the text
+KINDS = (("counted", "retired instructions and events under an emulator: exact and repeatable, and neither cycles nor seconds"),
+         ("modelled", "cycles computed from counts and the named cost profile, with the range over all profiles"),
+         ("measured", "time on real hardware"),
+         ("uncalibrated", "an emulator's clock: an order of size at best"))
 
 
-def pivot(experiment, rows):
+def number(value):
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+
+
+def pivot(figure, data):
     """The figure's numbers as a table: (heads, lines)."""
-    figure = experiment.figure
-    shown = [row for row in rows if row["metric"] == figure["metric"] and row["case"] == figure["case"]]
-    by_argument = figure["kind"] == "lines"
-    columns = list(dict.fromkeys(row["argument"] if by_argument else row["settings"] for row in shown))
+    rows = [row for row in figure.select(data) if "buckets" not in row]
+    values = {}
+    for row in rows:
+        for key, value in row["labels"].items():
+            values.setdefault(key, set()).add(value)
+    label = {id(row): ", ".join(f"{key} {value}" for key, value in row["labels"].items() if len(values[key]) > 1)
+             + ("" if figure.get("metric") else f" {row['metric']}") for row in rows}
+    columns = list(dict.fromkeys(label.values()))
     lines = []
-    for backend in dict.fromkeys(row["backend"] for row in shown):
-        cells = {row["argument"] if by_argument else row["settings"]: row["median"] for row in shown
-                 if row["backend"] == backend}
-        lines.append([backend] + [f"{cells[column]:g}" if column in cells else "" for column in columns])
-    return ["backend"] + [str(column) for column in columns], lines
+    for backend in dict.fromkeys(row["backend"] for row in rows):
+        cells = {label[id(row)]: row for row in rows if row["backend"] == backend}
+        lines.append([backend] + [cell(cells.get(column)) for column in columns])
+    return ["backend", *(column or "value" for column in columns)], lines
 
 
-def kinds(rows):
-    return sorted({f"{row['kind']} {row['unit']}" for row in rows})
+def cell(row):
+    if row is None:
+        return ""
+    spread = f" [{number(row['low'])}, {number(row['high'])}]" if row["low"] != row["high"] else ""
+    return number(row["median"]) + spread + ("*" if row["mark"] else "")
 
 
-def text(experiments, rows_of, provenance):
+def units(figure, data):
+    return "; ".join(sorted({f"{row['kind']} {row['unit']}" + (f", profile {row['profile']}" if row["profile"] else "")
+                             for row in figure.select(data)})) or "no data"
+
+
+def text_table(heads, lines):
+    widths = [max(len(row[i]) for row in [heads, *lines]) for i in range(len(heads))]
+    for row in [heads, *lines]:
+        yield "  " + "  ".join(part.rjust(width) if i else part.ljust(width) for i, (part, width) in enumerate(zip(row, widths)))
+
+
+def text(experiments, data_of, claims, provenance):
     """The summary for a terminal."""
-    parts = [f"run {provenance['run']}: engine {', '.join(provenance['engines'])}, commit {provenance['commit']}"]
+    parts = [f"run {provenance['run']}: engine {provenance['engine']}, commit {provenance['commit']}"]
     for experiment in experiments:
-        heads, lines = pivot(experiment, rows_of[experiment.name])
-        widths = [max(len(row[i]) for row in [heads, *lines]) for i in range(len(heads))]
-        parts.append(f"\n{experiment.title} ({'; '.join(kinds(rows_of[experiment.name])) or 'no data'})")
-        for row in [heads, *lines]:
-            parts.append("  " + "  ".join(cell.rjust(width) if i else cell.ljust(width)
-                                          for i, (cell, width) in enumerate(zip(row, widths))))
+        for figure in experiment.figures:
+            data = data_of[experiment.name]
+            parts.append(f"\n{figure.title} ({units(figure, data)})")
+            heads, lines = pivot(figure, data)
+            if not lines:
+                parts += [f"  {reason}" for reason in data.reasons] or ["  histograms: see the figure" if figure.select(data) else "  no data"]
+            elif len(heads) > COLUMNS_MAX:
+                parts.append(f"  {len(heads) - 1} points for each of {', '.join(line[0] for line in lines)}: see rows.csv and the report")
+            else:
+                parts += text_table(heads, lines)
+    parts.append("\nClaims of the paper")
+    for claim in claims:
+        parts.append(f"  {claim.name} {claim.verdict}{f' ({claim.kind})' if claim.kind else ''}: {claim.text}\n     {claim.evidence}")
     return "\n".join(parts)
 
 
-def table(heads, lines):
+def table(heads, lines, style=""):
     def row(tag, cells):
-        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+        return "<tr>" + "".join(f"<{tag}>{html.escape(str(part))}</{tag}>" for part in cells) + "</tr>"
 
-    return "<table>" + row("th", heads) + "".join(row("td", line) for line in lines) + "</table>"
+    return (f"<div class=scroll><table class='{style}'>" + (row("th", heads) if any(heads) else "")
+            + "".join(row("td", line) for line in lines) + "</table></div>")
 
 
-def write_html(path, experiments, rows_of, figures, provenance):
-    parts = ["<!doctype html><meta charset=utf-8><title>Portcullis</title>", f"<style>{STYLE}</style>",
-             f"<h1>Portcullis: run {html.escape(provenance['run'])}</h1>"]
+def claims_html(claims):
+    lines = []
+    for claim in claims:
+        style = {"holds": "holds", "no data": "none"}.get(claim.verdict, "not")
+        lines.append(f"<tr><td>{claim.name}</td><td>{html.escape(claim.text)}</td><td class={style}>{claim.verdict}</td>"
+                     f"<td>{html.escape(claim.kind)}</td><td>{html.escape(claim.evidence)}</td></tr>")
+    return ("<table class=text><tr><th></th><th>the paper states</th><th>this run</th><th>on numbers</th><th>evidence</th></tr>"
+            + "".join(lines) + "</table>")
+
+
+def profiles_html(profiles):
+    parts = []
+    for profile in profiles.values():
+        lines = [[name, number(entry["value"]), entry["status"], entry["source"]] for name, entry in profile.entries.items()]
+        parts.append(f"<h3>{html.escape(profile.name)}</h3><p>{html.escape(profile.cpu)}</p>"
+                     + table(["event", "cycles (frequency: Hz)", "status", "source"], lines, "text"))
+    return "".join(parts)
+
+
+def inline(svg, name):
+    """The picture as part of a page, its identifiers made its own."""
+    svg = svg[svg.index("<svg"):]
+    svg = re.sub(r"""\bid=(["'])""", rf"id=\g<1>{name}-", svg)
+    return re.sub(r"""(url\(['"]?#|href=["']#)""", rf"\g<1>{name}-", svg)
+
+
+def figure_html(figure, data, picture):
+    svg = inline(picture.read_text(), figure.name)
+    heads, lines = pivot(figure, data)
+    return (f"<figure>{svg}</figure><p>Numbers: {html.escape(units(figure, data))}.</p>"
+            + (table(heads, lines) if lines else ""))
+
+
+def write_html(path, experiments, data_of, pictures, claims, provenance, profiles, failed):
+    parts = ["<!doctype html><html lang=en><meta charset=utf-8><title>Portcullis: run "
+             f"{html.escape(provenance['run'])}</title><style>{STYLE}</style>",
+             f"<h1>Portcullis: run {html.escape(provenance['run'])}</h1>",
+             "<p>Kinds of numbers: " + "; ".join(f"<b>{kind}</b>: {what}" for kind, what in KINDS) + ".</p>",
+             "<h2>Claims</h2>", claims_html(claims)]
     for experiment in experiments:
-        svg = figures[experiment.name]["svg"].read_text()
-        svg = svg[svg.index("<svg"):]
-        heads, lines = pivot(experiment, rows_of[experiment.name])
-        parts.append(f"<h2>{html.escape(experiment.title)}</h2><figure>{svg}</figure>")
-        parts.append(f"<p>Numbers: {html.escape('; '.join(kinds(rows_of[experiment.name])) or 'none')}.</p>")
-        parts.append(table(heads, lines))
-        parts.append(f"<p>Again: <code>harness/run --only {experiment.name}</code></p>")
-    parts.append("<h2>Provenance</h2>" + table(["", ""], [[key, ", ".join(value) if isinstance(value, list) else str(value)]
-                                                          for key, value in provenance.items()]))
-    path.write_text("\n".join(parts))
+        data = data_of[experiment.name]
+        parts.append(f"<h2>{html.escape(experiment.title)}</h2>")
+        parts += [figure_html(figure, data, pictures[figure.name]["svg"]) for figure in experiment.figures]
+        parts += [f"<p>{html.escape(reason)}</p>" for reason in data.reasons]
+        parts.append(f"<p>Again: <code>harness/run --only {experiment.name}{html.escape(provenance['again'])}</code>; the program: "
+                     f"<code>{html.escape(experiment.workload)}</code>; records: <code>records.jsonl</code>, lines whose "
+                     f"<code>experiment</code> is <code>{experiment.name}</code>.</p>")
+    if failed:
+        parts.append("<h2>Runs that failed</h2>" + table(["run", "why"], [[one.identity, one.reason] for one in failed], "text"))
+    parts.append("<h2>Cost profiles</h2><p>A status is measured (by us), read (in the source) or unverified.</p>" + profiles_html(profiles))
+    parts.append("<h2>Provenance</h2>" + table(["", ""], [[key, value] for key, value in provenance.items()], "text"))
+    partial = path.with_suffix(".partial")
+    partial.write_text("\n".join(parts))
+    partial.rename(path)

@@ -1,11 +1,16 @@
-"""From records to rows: medians with a bootstrap confidence interval over repetitions."""
+"""From records to rows of the table: median, quartiles and a bootstrap confidence interval over repetitions."""
 
+import csv
 import random
 import statistics
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
 SEED = 1  # the same rows from the same records
+SPREAD_MAX = 0.1  # interquartile range over median beyond which a row is marked
+
+COLUMNS = ("experiment", "workload", "backend", "settings", "metric", "kind", "unit", "engine", "profile", "median", "low", "high",
+           "first_quartile", "third_quartile", "least", "most", "repetitions", "samples", "subtracted", "mark")
 
 
 def interval(values):
@@ -18,26 +23,65 @@ def interval(values):
     return medians[cut], medians[-1 - cut]
 
 
-def argument_of(record):
-    """What an experiment varies inside a workload: the first member of args that is a number."""
-    for value in record.get("args", {}).values():
-        if isinstance(value, (int, float)):
-            return value
-    return 0
+def quartiles(values):
+    if len(values) == 1:
+        return values[0], values[0]
+    first, _, third = statistics.quantiles(values, n=4, method="inclusive")
+    return first, third
 
 
-def rows(experiment, records, settings_of):
-    """One row for each backend, setting, case, argument and metric."""
+def summary(values):
+    """The columns that tell of the values."""
+    median = statistics.median(values)
+    low, high = interval(values)
+    first, third = quartiles(values)
+    spread = (third - first) / abs(median) if median else float(third > first)
+    return {"median": median, "low": low, "high": high, "first_quartile": first, "third_quartile": third,
+            "least": min(values), "most": max(values), "repetitions": len(values),
+            "mark": "spread" if spread > SPREAD_MAX else ""}
+
+
+def merged(histograms):
+    """One histogram for all repetitions."""
+    buckets = {}
+    for histogram in histograms:
+        for value, count in histogram["buckets"]:
+            buckets[value] = buckets.get(value, 0) + count
+    return sorted(buckets.items())
+
+
+def rows(experiment, runs, records):
+    """One row for each run, arguments and metric, in the order of the plan. A histogram's row has its buckets."""
+    order = {run.identity: number for number, run in enumerate(runs)}
     groups = {}
     for record in records:
-        if record["line"] not in settings_of or "args" not in record:
-            continue
-        settings = settings_of[record["line"]]
-        key = (record["backend"], tuple(sorted((k, v) for k, v in settings.items() if k != "backend")),
-               record["args"].get("case", ""), argument_of(record), record["metric"], record["kind"], record["unit"])
-        groups.setdefault(key, []).append(record["value"])
-    for (backend, settings, case, argument, metric, kind, unit), values in groups.items():
-        low, high = interval(values)
-        yield {"experiment": experiment.name, "backend": backend, "settings": " ".join(f"{k}={v}" for k, v in settings),
-               "case": case, "argument": argument, "metric": metric, "kind": kind, "unit": unit,
-               "median": statistics.median(values), "low": low, "high": high, "n": len(values)}
+        if record["line"] in order:
+            labels = {**runs[order[record["line"]]].labels, **record.get("args", {})}
+            key = (order[record["line"]], tuple(labels.items()), record["metric"], record["kind"], record["unit"])
+            groups.setdefault(key, []).append(record)
+    for (_, labels, metric, kind, unit), group in sorted(groups.items(), key=lambda item: item[0][0]):
+        first = group[0]
+        row = {"experiment": experiment.name, "workload": experiment.workload, "backend": first["backend"],
+               "settings": " ".join(f"{key}={value}" for key, value in labels), "labels": dict(labels), "metric": metric,
+               "kind": kind, "unit": unit, "engine": first["engine"], "profile": first.get("profile", ""),
+               "samples": sum(record["n"] for record in group), "subtracted": first.get("subtracted", "")}
+        if isinstance(first["value"], dict):
+            row["buckets"] = merged([record["value"] for record in group])
+            row.update(summary([record["value"]["sum"] / max(record["value"]["count"], 1) for record in group]))
+        else:
+            row.update(summary([record["value"] for record in group]))
+        yield row
+
+
+def number(value):
+    """A value as the table has it: no digits that carry nothing."""
+    return f"{value:.10g}" if isinstance(value, float) else value
+
+
+def write_csv(path, all_rows):
+    partial = path.with_suffix(".partial")
+    with open(partial, "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows({key: number(value) for key, value in row.items()} for row in all_rows)
+    partial.rename(path)

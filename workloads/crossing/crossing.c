@@ -100,30 +100,57 @@ static uint32_t overhead(void)
 	return least;
 }
 
-static void emit(const char *name, const char *unit_of_argument, long argument)
+/* What a case does in one call: from it and the cost of such events, a model computes the cost of the call.
+ */
+struct events {
+	unsigned entrances, system_calls;
+};
+
+static void write_record(const char *line, int length)
+{
+	if (write(records, line, (size_t)length) != length) {
+		fprintf(stderr, "crossing: cannot write a record: %s\n", strerror(errno));
+		exit(1);
+	}
+}
+
+static void emit_events(const char *name, const char *unit_of_argument, long argument, unsigned count,
+                        const char *metric, const char *unit)
+{
+	char line[512];
+
+	write_record(
+	        line,
+	        snprintf(line, sizeof(line),
+	                 "{\"schema\":1,\"workload\":\"crossing\",\"args\":{\"case\":\"%s\",\"%s\":%ld},"
+	                 "\"backend\":\"%s\",\"metric\":\"%s\",\"unit\":\"%s\",\"value\":%u,\"n\":%ld}\n",
+	                 name, unit_of_argument, argument, portcullis_backend(), metric, unit, count,
+	                 samples));
+}
+
+static void emit(const char *name, const char *unit_of_argument, long argument, struct events events)
 {
 	char line[512];
 	int length;
 
 	qsort(ticks, (size_t)samples, sizeof(ticks[0]), ascending);
 	length = snprintf(line, sizeof(line),
-	                  "{\"schema\":1,\"experiment\":\"crossing\",\"workload\":\"crossing\",\"args\":{"
+	                  "{\"schema\":1,\"workload\":\"crossing\",\"args\":{"
 	                  "\"case\":\"%s\",\"%s\":%ld},"
 	                  "\"backend\":\"%s\",\"metric\":\"entrance\",\"unit\":\"ticks\",\"value\":%u,\"n\":%"
 	                  "ld,\"min\":%u,\"max\":%u,"
 	                  "\"subtracted\":\"two readings of the TSC\"}\n",
 	                  name, unit_of_argument, argument, portcullis_backend(), ticks[samples / 2], samples,
 	                  ticks[0], ticks[samples - 1]);
-	if (write(records, line, (size_t)length) != length) {
-		fprintf(stderr, "crossing: cannot write a record: %s\n", strerror(errno));
-		exit(1);
-	}
+	write_record(line, length);
+	emit_events(name, unit_of_argument, argument, events.entrances, "entrances", "entrances");
+	emit_events(name, unit_of_argument, argument, events.system_calls, "system_calls", "system calls");
 	printf("%-14s %6ld  %6u\n", name, argument, ticks[samples / 2]);
 }
 
 /* A case with one function, or with two that take turns. */
-static void measure(const char *name, const char *unit, long argument, void (*function)(void),
-                    void (*other)(void), const long arguments[6])
+static void measure(const char *name, const char *unit, long argument, struct events events,
+                    void (*function)(void), void (*other)(void), const long arguments[6])
 {
 	uint32_t reading = overhead();
 
@@ -132,8 +159,10 @@ static void measure(const char *name, const char *unit, long argument, void (*fu
 			time_call(other, arguments); /* the switch from the other domain is in the next one */
 		ticks[i] = time_call(function, arguments) - reading;
 	}
-	emit(name, unit, argument);
+	emit(name, unit, argument, events);
 }
+
+static const struct events one_entrance = {.entrances = 1};
 
 static void measure_arguments(void)
 {
@@ -149,7 +178,7 @@ static void measure_arguments(void)
 	};
 
 	for (unsigned i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
-		measure("arguments", "count", i, functions[i], NULL, arguments);
+		measure("arguments", "count", i, one_entrance, functions[i], NULL, arguments);
 }
 
 static void measure_copies(void)
@@ -157,8 +186,10 @@ static void measure_copies(void)
 	for (long size = 64; size <= EMPTY_COPY_MAX; size *= 4) {
 		const long arguments[6] = {(long)buffer, size};
 
-		measure("copy_in", "bytes", size, (void (*)(void))empty_copy_in, NULL, arguments);
-		measure("copy_out", "bytes", size, (void (*)(void))empty_copy_out, NULL, arguments);
+		measure("copy_in", "bytes", size, one_entrance, (void (*)(void))empty_copy_in, NULL,
+		        arguments);
+		measure("copy_out", "bytes", size, one_entrance, (void (*)(void))empty_copy_out, NULL,
+		        arguments);
 	}
 }
 
@@ -212,11 +243,12 @@ int main(int argc, char **argv)
 	attach("twin");
 	attach("outer");
 	memset(buffer, 1, sizeof(buffer));
-	measure("direct", "count", 0, direct_call, NULL, arguments);
-	measure("system_call", "count", 0, null_system_call, NULL, arguments);
-	measure("empty", "count", 0, empty_0, NULL, arguments);
-	measure("alternating", "count", 0, empty_0, twin_0, arguments);
-	measure("nested", "count", 0, outer_0, NULL, arguments);
+	measure("direct", "count", 0, (struct events){0}, direct_call, NULL, arguments);
+	measure("system_call", "count", 0, (struct events){.system_calls = 1}, null_system_call, NULL,
+	        arguments);
+	measure("empty", "count", 0, one_entrance, empty_0, NULL, arguments);
+	measure("alternating", "count", 0, one_entrance, empty_0, twin_0, arguments);
+	measure("nested", "count", 0, (struct events){.entrances = 2}, outer_0, NULL, arguments);
 	measure_arguments();
 	measure_copies();
 	return 0;

@@ -1,0 +1,32 @@
+"""What the harness knows of backends: backends/NAME/backend.toml, one table for each backend of the folder."""
+
+from . import Refusal
+from .settings_file import SettingsFile, nearest
+
+KEYS = {"summary": str, "order": int, "events": dict}
+
+
+class Backend:
+    """One backend: what it is, its place in figures, and the events of one entrance that cost more than an instruction."""
+
+    def __init__(self, file, name, table):
+        file.check(table, KEYS, ("summary", "order", "events"), name)
+        for event, count in table["events"].items():
+            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+                file.refuse(event, f"{event} must be a count, not {count!r}", name)
+        self.name, self.summary, self.order, self.events = name, table["summary"], table["order"], table["events"]
+
+
+def load(folder):
+    """All backends by name, in the order of their figures."""
+    found = []
+    for path in sorted(folder.glob("*/backend.toml")):
+        file = SettingsFile(path)
+        found += [Backend(file, name, table) for name, table in file.table.items()]
+    return {backend.name: backend for backend in sorted(found, key=lambda backend: (backend.order, backend.name))}
+
+
+def check_names(wanted, known):
+    for name in wanted:
+        if name not in known:
+            raise Refusal(f"unknown backend {name!r}; {nearest(name, known)}")

@@ -1,0 +1,87 @@
+"""Cost profiles and the model: cycles = plain instructions x their cost + events x their costs.
+
+A modelled row says which profile it was computed with; its interval is the range over all profiles that know every event it needs.
+"""
+
+from . import Refusal
+from .settings_file import SettingsFile, nearest
+
+DEFAULT = "skylake-sp"
+KEYS = {"cpu": str, "frequency": dict, "events": dict}
+VALUE_KEYS = {"value": (int, float), "source": str, "status": str}
+STATUSES = ("measured", "read", "unverified")
+SYSTEM_CALL = "syscall"  # the event behind a row of unit "system calls"
+
+
+class Profile:
+    """What events cost on one CPU."""
+
+    def __init__(self, path):
+        file = SettingsFile(path)
+        file.check(file.table, KEYS, KEYS)
+        self.name, self.cpu = path.stem, file.table["cpu"]
+        self.entries = {"frequency": file.table["frequency"], **file.table["events"]}
+        for name, entry in self.entries.items():
+            section = name if name == "frequency" else f"events.{name}"
+            if not isinstance(entry, dict):
+                file.refuse(name, f"{name} must be a table, not {entry!r}")
+            file.check(entry, VALUE_KEYS, VALUE_KEYS, section)
+            if entry["status"] not in STATUSES:
+                file.refuse("status", f"unknown status {entry['status']!r}; {nearest(entry['status'], STATUSES)}", section)
+            if entry["value"] < 0:
+                file.refuse("value", f"value cannot be {entry['value']}", section)
+        if "instruction" not in self.entries:
+            raise Refusal(f"{path}: key 'instruction' is missing in [events]")
+        self.frequency = self.entries["frequency"]["value"]
+
+    def cycles(self, instructions, events):
+        """Cycles of all instructions, some of which are events; None if the profile does not know one of them."""
+        if any(event not in self.entries for event, count in events.items() if count):
+            return None
+        plain = max(instructions - sum(events.values()), 0)
+        return plain * self.entries["instruction"]["value"] + sum(
+            count * self.entries[event]["value"] for event, count in events.items() if count)
+
+
+def load(folder):
+    return {path.stem: Profile(path) for path in sorted(folder.glob("*.toml"))}
+
+
+def choose(profiles, wanted):
+    name = wanted or DEFAULT
+    if name not in profiles:
+        raise Refusal(f"unknown cost profile {name!r}; {nearest(name, profiles)}")
+    return profiles[name]
+
+
+def events_of(backend, entrances, system_calls):
+    """Events behind so many entrances and system calls."""
+    events = {event: count * entrances for event, count in backend.events.items()}
+    events[SYSTEM_CALL] = events.get(SYSTEM_CALL, 0) + system_calls
+    return events
+
+
+def modelled_row(row, events, profile, profiles):
+    by_profile = {name: one.cycles(row["median"], events) for name, one in profiles.items()}
+    values = [value for value in by_profile.values() if value is not None]
+    cycles = by_profile[profile.name]
+    if cycles is None:
+        return None
+    return {**row, "kind": "modelled", "unit": "cycles", "profile": profile.name, "median": cycles, "low": min(values),
+            "high": max(values), "first_quartile": cycles, "third_quartile": cycles, "least": min(values), "most": max(values),
+            "events": events, "by_profile": by_profile, "mark": ""}
+
+
+def model(rows, backends, profile, profiles):
+    """Modelled rows for all counted rows whose entrances are known: a row `entrances` at the same point."""
+    points = {}
+    for row in rows:
+        if row["unit"] in ("entrances", "system calls"):
+            points.setdefault((row["experiment"], row["backend"], row["settings"]), {})[row["unit"]] = row["median"]
+    for row in rows:
+        known = points.get((row["experiment"], row["backend"], row["settings"]))
+        if row["unit"] == "instructions" and "buckets" not in row and known and row["backend"] in backends:
+            events = events_of(backends[row["backend"]], known.get("entrances", 0), known.get("system calls", 0))
+            made = modelled_row(row, events, profile, profiles)
+            if made:
+                yield made

@@ -1,0 +1,90 @@
+"""From a folder of results to rows, figures, claims and report: what needs no emulator, and can be done again at any time."""
+
+import concurrent.futures
+import json
+import os
+from dataclasses import dataclass, field
+
+from . import Refusal, claims, figures, profiles, records, report, statistics
+
+
+@dataclass
+class Data:
+    """What figures and claims are made from."""
+    rows: list
+    modelled: list
+    profile: str                   # the name of the one that is shown
+    profiles: dict
+    engines: list
+    reasons: list = field(default_factory=list)  # why runs are missing, for the reader
+    failed: list = field(default_factory=list)
+
+    @property
+    def profile_count(self):
+        return len(self.profiles)
+
+    def only(self, experiment, reasons):
+        return Data([row for row in self.rows if row["experiment"] == experiment],
+                    [row for row in self.modelled if row["experiment"] == experiment], self.profile, self.profiles, self.engines,
+                    reasons, self.failed)
+
+
+def reasons_of(experiment, failed, not_built):
+    """Sentences about the runs of an experiment that gave nothing."""
+    if experiment.name in not_built:
+        return [f"the program {experiment.workload} is not built"]
+    found = dict.fromkeys(f"{one.identity.removeprefix(experiment.name + '_').split('_')[0]}: {one.reason}" for one in failed
+                          if one.identity.startswith(f"{experiment.name}_"))
+    return list(found)
+
+
+def build(folder, experiments, runs_of, all_records, setup):
+    """Writes tables, figures and report; returns the text of the report. `setup` holds what the command knows."""
+    failed = [outcome for outcome in setup.outcomes if not outcome.good]
+    rows = [row for experiment in experiments
+            for row in statistics.rows(experiment, runs_of[experiment.name], all_records.get(experiment.name, []))]
+    if not rows:
+        why = f": {failed[0].identity}: {failed[0].reason}" if failed else ""
+        raise Refusal(f"no record in {folder}{why}")
+    modelled = list(profiles.model(rows, setup.backends, setup.profile, setup.profiles))
+    data = Data(rows, modelled, setup.profile.name, setup.profiles, [setup.engine], [], failed)
+    statistics.write_csv(folder / "rows.csv", rows)
+    statistics.write_csv(folder / "modelled.csv", modelled)
+    pictures_folder = folder / "figures"
+    pictures_folder.mkdir(exist_ok=True)
+    data_of = {one.name: data.only(one.name, reasons_of(one, failed, setup.not_built)) for one in experiments}
+    drawn = [(figure, data_of[experiment.name]) for experiment in experiments for figure in experiment.figures]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        paths = list(pool.map(lambda one: figures.draw(*one, pictures_folder), drawn))
+    pictures = {figure.name: path for (figure, _), path in zip(drawn, paths)}
+    verdicts = claims.judge_all(data)
+    (folder / "claims.json").write_text(json.dumps([vars(one) for one in verdicts], indent=1) + "\n")
+    (folder / "provenance.json").write_text(json.dumps(setup.provenance, indent=1) + "\n")
+    report.write_html(folder / "report.html", experiments, data_of, pictures, verdicts, setup.provenance, setup.profiles, failed)
+    return report.text(experiments, data_of, verdicts, setup.provenance)
+
+
+def group(all_records, runs_of):
+    """Records by experiment, which each of them is told."""
+    names = {run.identity: name for name, runs in runs_of.items() for run in runs}
+    found = {}
+    for record in all_records:
+        name = names.get(record["line"])
+        if name:
+            record["experiment"] = name
+            found.setdefault(name, []).append(record)
+    return found
+
+
+def ordered(grouped, runs_of):
+    """All records in the order of the plans."""
+    for name, runs in runs_of.items():
+        order = {run.identity: number for number, run in enumerate(runs)}
+        yield from sorted(grouped.get(name, []), key=lambda record: order[record["line"]])
+
+
+def load_records(path):
+    found = records.read(path)
+    if not found:
+        raise Refusal(f"{path}: no record")
+    return found
