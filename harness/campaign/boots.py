@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from . import Refusal, records
 
 TIMEOUT = 900  # seconds for one boot
-STATUS_SOME_FAILED, STATUS_BAD_INPUT, STATUS_NO_ENGINE, STATUS_NOT_WRITTEN = 1, 2, 3, 8
+STATUS_BAD_INPUT, STATUS_NO_ENGINE, STATUS_NOT_WRITTEN = 2, 3, 8  # of the launcher
 NOT_SUPPORTED = 95  # EOPNOTSUPP: this machine lacks what the backend needs
 
 
@@ -127,20 +127,21 @@ class Campaign:
         """One boot of the guest; what can be mended by the user ends the campaign, what a run did wrong does not."""
         stem = self.store.next_name(batch)
         stem.with_suffix(".plan").write_text("".join(f"{run.line}\n" for run in batch.runs))
-        with open(stem.with_suffix(".log"), "w") as log:
-            with self.lock:
-                if self.stopped:
-                    return
-                # The launcher ends when this process does, however that ends; and the emulator with it.
-                batch.process = subprocess.Popen(
-                    ["setpriv", "--pdeathsig", "TERM", self.launcher, "run", "--engine", self.engine, "--plan",
-                     stem.with_suffix(".plan"), "--root", self.root, "--records", stem.with_suffix(".jsonl"), "--summary",
-                     stem.with_suffix(".summary"), "--timeout", str(TIMEOUT), "--run-id", self.run_name, "--quiet"],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-            status = batch.process.wait()
-        if status in (STATUS_BAD_INPUT, STATUS_NO_ENGINE, STATUS_NOT_WRITTEN):
-            said = stem.with_suffix(".log").read_text(errors="replace").strip().splitlines()
-            raise Refusal(f"{batch.name}: {said[-1] if said else f'portcullis ended with status {status}'}; what is finished is kept")
+        with self.lock:
+            if self.stopped:
+                return
+            # The launcher ends when this process does, however that ends; and the emulator with it.
+            batch.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "TERM", self.launcher, "run", "--engine", self.engine, "--plan",
+                 stem.with_suffix(".plan"), "--root", self.root, "--records", stem.with_suffix(".jsonl"), "--summary",
+                 stem.with_suffix(".summary"), "--timeout", str(TIMEOUT), "--run-id", self.run_name, "--quiet"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                start_new_session=True)
+        said = batch.process.communicate()[0]  # not into a file: the disk may be full
+        if batch.process.returncode in (STATUS_BAD_INPUT, STATUS_NO_ENGINE, STATUS_NOT_WRITTEN):
+            last = said.strip().splitlines() or [f"portcullis ended with status {batch.process.returncode}"]
+            raise Refusal(f"{batch.name}: {last[-1]}; what is finished is kept, and the same command goes on")
+        stem.with_suffix(".log").write_text(said)
 
     def work(self, batches):
         while True:

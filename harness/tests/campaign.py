@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """The campaign's parts: what a user can get wrong gives one sentence; the same records give the same table."""
 
-import os
-import subprocess
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -11,13 +10,15 @@ TOP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "harness"))
 sys.dont_write_bytecode = True
 
-from campaign import Refusal, experiments, figures, records, statistics  # noqa: E402
+from campaign import Refusal, backends, boots, engines, experiments, figures, profiles, records, results, statistics  # noqa: E402
 
 GOOD = """
 title = "A title"
 workload = "crossing"
+arguments = ["--samples", "{samples}"]
 backends = ["none", "pku"]
 [sweep]
+samples = [5, 6]
 scrub = ["none", "vector"]
 [figure]
 kind = "bars"
@@ -25,8 +26,17 @@ metric = "entrance"
 case = "empty"
 series = "scrub"
 """
-RECORD = ('{"schema":1,"workload":"crossing","args":{"case":"empty","count":0},"backend":"%s","metric":"entrance",'
-          '"unit":"instructions","value":%d,"n":1,"kind":"counted","engine":"bochs","cpu":"c","commit":"0","line":"%s"}\n')
+PROFILE = """
+cpu = "a CPU"
+frequency = { value = 1e9, source = "s", status = "read" }
+[events]
+instruction = { value = 1, source = "s", status = "read" }
+wrpkru = { value = 20, source = "s", status = "unverified" }
+"""
+RECORD = {"schema": 1, "workload": "crossing", "args": {"case": "empty", "count": 0}, "backend": "none", "metric": "entrance",
+          "unit": "instructions", "value": 3, "n": 1, "kind": "counted", "engine": "bochs", "cpu": "c", "commit": "0", "line": "l"}
+KNOWN = backends.load(TOP / "backends")
+KINDS = figures.load_kinds(TOP / "harness" / "figures")
 failures = 0
 
 
@@ -45,83 +55,132 @@ def refusal(function, *arguments):
     return ""
 
 
-def experiment_of(folder, text):
-    path = folder / "sample.toml"
+def written(folder, name, text):
+    path = folder / name
     path.write_text(text)
-    return experiments.Experiment(path)
+    return path
+
+
+def experiment_of(folder, text):
+    return experiments.Experiment(written(folder, "sample.toml", text), KNOWN, KINDS)
 
 
 def test_experiments(folder):
-    lines = [line for _, _, line in experiment_of(folder, GOOD).runs([], False)]
-    check("an experiment expands into one run for each backend and setting", len(lines) == 4, lines)
-    check("--backends keeps those that are named", len(list(experiment_of(folder, GOOD).runs(["pku"], False))) == 2)
+    experiment = experiment_of(folder, GOOD)
+    runs = list(experiment.runs([], "normal"))
+    check("an experiment expands into one run for each backend and point of its sweep", len(runs) == 8, runs)
+    check("a word of the arguments is replaced, a setting of the plan is not an argument",
+          runs[0].line == "sample_none_samples-5_scrub-none backend=none repeat=1 scrub=none -- /bin/crossing --samples 5", runs[0].line)
+    check("--backends keeps those that are named", {run.backend for run in experiment.runs(["pku"], "normal")} == {"pku"})
+    check("--full repeats more", next(experiment.runs([], "full")).repetitions == experiments.FULL_REPETITIONS)
     for name, old, new, expected in (
             ("a key with a typo names file, line, key and the closest key", "workload", "worklaod",
              "sample.toml:3: unknown key 'worklaod'; did you mean 'workload'?"),
-            ("a value of the wrong type is refused", '"crossing"', "7", "workload must be str"),
-            ("an unknown kind of figure is refused", '"bars"', '"pie"', "kind must be one of"),
+            ("so does a key of the figure", "series", "serie", "sample.toml:13: unknown key 'serie'; did you mean 'series'?"),
+            ("a backend with a typo is named with its line", '"pku"', '"pkuu"', "sample.toml:5: unknown backend 'pkuu'; did you mean 'pku'?"),
+            ("a swept key that nothing uses is refused", "samples =", "sample =", "sample.toml:7: 'sample' is neither"),
+            ("a word of the arguments that is not swept is refused", "{samples}", "{samples}{other}", "{other} in the arguments is not swept"),
+            ("a value of the wrong type is refused", '"crossing"', "7", "sample.toml:3: workload must be text in quotes, not 7"),
+            ("an unknown kind of figure is refused", '"bars"', '"bar"', "sample.toml:10: unknown kind of figure 'bar'; did you mean 'bars'?"),
             ("a file that is not TOML is refused", "[sweep]", "[sweep", "sample.toml"),
             ("a missing key is named", 'title = "A title"', "", "key 'title' is missing")):
-        said = refusal(experiment_of, folder, GOOD.replace(old, new))
-        check(name, expected in said, said)
+        said = refusal(experiment_of, folder, GOOD.replace(old, new, 1))
+        check(name, bool(said) and expected in said and "\n" not in said, said)
     experiment_of(folder, GOOD)
-    said = refusal(experiments.load, folder, ["sampel"])
-    check("an unknown experiment is refused with the closest one", "did you mean sample" in said, said)
+    said = refusal(experiments.load, folder, ["sampel"], KNOWN, KINDS)
+    check("an unknown experiment is refused with the closest one", "did you mean 'sample'?" in said, said)
+    said = refusal(backends.check_names, ["vmfnc"], KNOWN)
+    check("an unknown backend is refused with the closest one", said == "unknown backend 'vmfnc'; did you mean 'vmfunc'?", said)
+
+
+def test_engines():
+    found = [engines.Engine("fast", False, "no such CPU"), engines.Engine("slow", True, "pku")]
+    chosen, why = engines.choose(found, "auto")
+    check("the first engine that works is taken, and the text says why not an earlier one",
+          chosen.name == "slow" and "fast (no such CPU)" in why, why)
+    check("an engine that does not work is refused with its reason", "no such CPU" in refusal(engines.choose, found, "fast"))
+    check("an unknown engine is refused", "unknown engine 'slwo'; did you mean 'slow'?" in refusal(engines.choose, found, "slwo"))
+    check("no engine at all is one sentence", "no engine works here" in refusal(engines.choose, found[:1], "auto"))
 
 
 def test_records(folder):
-    path = folder / "records.jsonl"
-    for name, text, expected in (
-            ("a line that is no JSON is refused with its place", "{\n", "records.jsonl:1: not a record"),
-            ("another schema is refused", (RECORD % ("none", 3, "a")).replace('"schema":1', '"schema":2'), "schema 2"),
-            ("a record without a member is refused", (RECORD % ("none", 3, "a")).replace('"unit"', '"Unit"'), "no 'unit'")):
-        path.write_text(text)
-        said = refusal(records.read, path)
+    for name, changes, expected in (
+            ("a record of another schema is refused with its place", {"schema": 2}, "r.jsonl:1: the record is of schema 2"),
+            ("a record without a member is refused", {"unit": None}, "unit cannot be None"),
+            ("a value that is no number is refused", {"value": "3"}, "value cannot be '3'"),
+            ("a kind that does not exist is refused", {"kind": "guessed"}, "unknown kind 'guessed'"),
+            ("a histogram without buckets is refused", {"value": {"count": 1, "sum": 1, "min": 1, "max": 1}}, "'buckets' is missing")):
+        said = refusal(records.read, written(folder, "r.jsonl", json.dumps({**RECORD, **changes}) + "\n"))
         check(name, expected in said, said)
+    check("a line that is no JSON is refused", "r.jsonl:1: not a record" in refusal(records.read, written(folder, "r.jsonl", "{\n")))
+    check("an empty result set is refused", "no record" in refusal(results.load_records, written(folder, "r.jsonl", "")))
 
 
 def test_statistics(folder):
     experiment = experiment_of(folder, GOOD)
-    settings = {identity: values for values, identity, _ in experiment.runs([], False)}
-    path = folder / "records.jsonl"
-    line = next(iter(settings))
-    path.write_text("".join(RECORD % ("none", value, line) for value in (3, 5, 4)))
-    rows = [list(statistics.rows(experiment, records.read(path), settings)) for _ in range(2)]
-    check("repetitions become their median", rows[0][0]["median"] == 4, rows[0])
+    runs = list(experiment.runs([], "normal"))
+    found = [{**RECORD, "value": value, "line": runs[0].identity} for value in (3, 5, 4)]
+    rows = [list(statistics.rows(experiment, runs, found)) for _ in range(2)]
+    check("repetitions become their median, with quartiles", (rows[0][0]["median"], rows[0][0]["first_quartile"]) == (4, 3.5), rows[0])
     check("the interval holds the median", rows[0][0]["low"] <= 4 <= rows[0][0]["high"], rows[0])
+    check("a large spread is marked", rows[0][0]["mark"] == "spread", rows[0])
     check("the same records give the same rows", rows[0] == rows[1])
-    commands, _ = figures.script(experiment, [], ["bochs"])
-    check("a figure without data says so", any("no data" in command for command in commands), commands)
+    even = list(statistics.rows(experiment, runs, [{**RECORD, "line": runs[0].identity}] * 3))
+    check("equal repetitions are not marked", even[0]["mark"] == "" and even[0]["low"] == even[0]["high"] == 3, even)
 
 
-def test_command(folder):
-    def run(*arguments, **changes):
-        return subprocess.run([TOP / "harness" / "run", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, env=dict(os.environ, **changes), check=False)
+def test_profiles(folder):
+    profile = profiles.Profile(written(folder, "p.toml", PROFILE))
+    check("cycles are plain instructions and events", profile.cycles(35, {"wrpkru": 2}) == 73)
+    check("an event that the profile does not know gives no number", profile.cycles(30, {"vmfunc": 2}) is None)
+    for name, old, new, expected in (
+            ("a value without a source is refused", 'source = "s", status = "unverified"', 'status = "unverified"', "'source' is missing"),
+            ("an unknown status is refused", '"unverified"', '"guessed"', "unknown status 'guessed'")):
+        said = refusal(profiles.Profile, written(folder, "p.toml", PROFILE.replace(old, new, 1)))
+        check(name, expected in said, said)
+    check("an unknown profile is refused", "unknown cost profile 'pp'" in refusal(profiles.choose, {"p": profile}, "pp"))
+    point = {"experiment": "e", "backend": "pku", "settings": "", "labels": {}, "metric": "entrance", "kind": "counted", "unit": "instructions",
+             "engine": "x", "profile": "", "median": 35, "mark": ""}
+    made = list(profiles.model([point, {**point, "metric": "entrances", "unit": "entrances", "median": 1}], KNOWN, profile, {"p": profile}))
+    check("a model is a row of its own kind and names its profile",
+          [(row["kind"], row["unit"], row["profile"], row["median"]) for row in made] == [("modelled", "cycles", "p", 73)], made)
+    check("without the number of entrances there is no model", not list(profiles.model([point], KNOWN, profile, {"p": profile})))
 
-    done = run("--list")
-    check("--list names the experiments", done.returncode == 0 and "crossing" in done.stdout, done.stdout)
-    done = run("--dry-run", "--only", "crossing", "--backends", "pku")
-    check("--dry-run prints the plan", done.stdout.count("backend=pku") == 3, done.stdout)
-    done = run("--backends", "pkku")
-    check("an unknown backend is one sentence and a status", done.returncode == 1 and done.stdout.count("\n") == 1, done.stdout)
-    python = str(Path(sys.executable).parent)
-    done = run("--only", "crossing", "--backends", "none", "--quick", "--engine", "no-such-engine", "--name", ".test",
-               PATH=python + ":/bin:/usr/bin")
-    check("an unknown engine is refused", done.returncode == 1 and "status" in done.stdout, done.stdout)
+
+def test_figures(folder):
+    experiment = experiment_of(folder, GOOD)
+    data = results.Data([], [], "p", {}, ["bochs"], ["pku: this CPU has no protection keys"])
+    text = "\n".join(figures.script(experiment.figures[0], data))
+    check("a figure without data says so, and why", "data missing" in text and "no protection keys" in text, text)
+    (folder / "kinds").mkdir()
+    said = refusal(figures.load_kinds, written(folder / "kinds", "broken.py", "1 / 0\n").parent)
+    check("a kind of figure that fails is named", "broken.py: ZeroDivisionError" in said, said)
+
+
+def test_outcomes(folder):
+    experiment = experiment_of(folder, GOOD.replace('"crossing"', '"crossing"\nrepetitions = 2', 1))
+    runs = {run.identity: run for run in experiment.runs([], "normal")}
+    whole, half, bad = list(runs)[:3]
+    store = boots.Store(folder / "boots")
+    ended = [{"id": whole, "reason": "exited", "status": 0}] * 2 + [{"id": half, "reason": "exited", "status": 0}]
+    ended += [{"id": bad, "reason": "start", "status": 95}]
+    (folder / "boots" / "a-0.plan").touch()
+    (folder / "boots" / "a-0.summary").write_text("".join(json.dumps(line) + "\n" for line in ended) + '{"id":')
+    (folder / "boots" / "a-0.log").write_text(f"{bad}: could not be started: x\n  | backend pku: this CPU has none\n")
+    (folder / "boots" / "a-0.jsonl").write_text("".join(json.dumps({**RECORD, "line": name}) + "\n" for name in (whole, whole, half)))
+    found = {identity: outcome for identity, (outcome, _) in store.outcomes(runs).items()}
+    check("a run is finished when all its repetitions are", whole in found and found[whole].good and half not in found, found)
+    check("what the guest said of a run is its reason", found[bad].unavailable and found[bad].reason == "backend pku: this CPU has none",
+          found[bad])
+    check("records of unfinished runs are not taken", [one["line"] for one in store.records(runs)] == [whole, whole])
 
 
 def main():
     with tempfile.TemporaryDirectory(prefix="portcullis-campaign-") as scratch:
         folder = Path(scratch)
-        test_experiments(folder)
-        test_records(folder)
-        test_statistics(folder)
-    test_command(folder)
-    for path in (TOP / "results" / ".test").glob("*"):
-        path.unlink()
-    if (TOP / "results" / ".test").exists():
-        (TOP / "results" / ".test").rmdir()
+        for test in (test_experiments, test_records, test_statistics, test_profiles, test_figures, test_outcomes):
+            test(folder)
+    test_engines()
     sys.exit(failures > 0)
 
 

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Whole campaigns on a real engine: the same twice, killed and gone on with, and whatever may be missing or full."""
+
+import filecmp
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+RUN, COMPARE = TOP / "harness" / "run", TOP / "harness" / "compare"
+failures = 0
+
+
+def check(name, good, why=""):
+    global failures
+    failures += not good
+    print(f"ok {name}" if good else f"not ok {name}: {' '.join(str(why).split())[-400:]}", flush=True)
+
+
+def command(*arguments, **changes):
+    return subprocess.run([str(argument) for argument in arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, env=dict(os.environ, **changes), check=False)
+
+
+def one_sentence(done, expected):
+    """It ended with a status and, as its last line, one sentence that says why."""
+    last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
+    return done.returncode not in (0, -signal.SIGKILL) and last.startswith("harness/") and expected in last and "Traceback" not in done.stdout
+
+
+def test_options(folder):
+    done = command(RUN, "--list")
+    check("--list names the experiments", done.returncode == 0 and "crossing" in done.stdout, done.stdout)
+    done = command(RUN, "--dry-run", "--only", "crossing", "--backends", "pku")
+    check("--dry-run prints the plan and runs nothing", done.stdout.count("backend=pku") == 3, done.stdout)
+    for name, arguments, expected in (
+            ("an unknown backend", ("--backends", "pkuu"), "did you mean 'pku'?"),
+            ("an unknown experiment", ("--only", "crosing"), "did you mean 'crossing'?"),
+            ("an unknown engine", ("--engine", "boch"), "did you mean 'bochs'?"),
+            ("an unknown profile", ("--profile", "skylake"), "did you mean 'skylake-sp'?")):
+        done = command(RUN, "--quick", "--results", folder, *arguments)
+        check(f"{name} is one sentence with the closest name", one_sentence(done, expected), done.stdout)
+    (folder / "experiments").mkdir()
+    text = (TOP / "harness" / "experiments" / "crossing.toml").read_text()
+    (folder / "experiments" / "crossing.toml").write_text(text.replace("workload =", "worklod ="))
+    done = command(RUN, "--list", "--experiments", folder / "experiments")
+    check("a typo in an experiment file is named with file, line and key",
+          one_sentence(done, "crossing.toml:3: unknown key 'worklod'; did you mean 'workload'?"), done.stdout)
+
+
+def test_same_twice(folder):
+    for name in ("one", "two"):
+        done = command(RUN, "--quick", "--only", "crossing", "--results", folder, "--name", name)
+        check(f"campaign {name} ends with a report", done.returncode == 0 and "Claims of the paper" in done.stdout, done.stdout)
+    for table in ("rows.csv", "modelled.csv"):
+        check(f"two runs give the same bytes in {table}", filecmp.cmp(folder / "one" / table, folder / "two" / table, shallow=False))
+    pictures = [folder / "one" / "figures" / f"crossing.{extension}" for extension in ("svg", "png", "pdf")]
+    check("each figure is there as SVG, PNG and PDF", all(path.stat().st_size > 1000 for path in pictures))
+    done = command(COMPARE, folder / "one", folder / "two")
+    check("compare finds no change between them", done.returncode == 0 and " 0 changed beyond noise" in done.stdout, done.stdout)
+    path = folder / "two" / "rows.csv"
+    path.write_text(path.read_text().replace(",57,57,57,57,57,57,57,", ",60,60,60,60,60,60,60,"))
+    done = command(COMPARE, folder / "one", folder / "two")
+    check("compare names what changed", done.returncode == 1 and "57 -> 60, +5.3%, beyond noise" in done.stdout, done.stdout)
+    done = command(COMPARE, folder / "one", folder / "three")
+    check("compare refuses a run that is not there", one_sentence(done, "rows.csv"), done.stdout)
+    done = command(RUN, "--quick", "--only", "arguments", "--results", folder, "--name", "one")
+    check("a name that was begun with other plans is refused", one_sentence(done, "choose another --name"), done.stdout)
+    path = folder / "one" / "boots" / "crossing-pku-0.jsonl"
+    path.write_text(path.read_text().replace('"schema":1', '"schema":2', 1))
+    done = command(RUN, "--quick", "--only", "crossing", "--results", folder, "--name", "one")
+    check("records of another schema version are refused", one_sentence(done, "schema 2"), done.stdout)
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def finished(folder):
+    return sum(path.read_bytes().count(b"\n") for path in folder.glob("*/boots/*.summary"))
+
+
+def emulators_of(group):
+    """Processes that descend from the command: by its results folder in their command lines or their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if group in (entry / "cmdline").read_bytes().decode(errors="replace"):
+                    found.append(entry.name)
+            except OSError:
+                continue
+    return found
+
+
+def test_killed(folder):
+    options = ["--quick", "--only", "crossing", "--jobs", "1", "--results", str(folder)]
+    whole = command(RUN, *options, "--name", "whole")
+    check("the campaign ends when nothing disturbs it", whole.returncode == 0, whole.stdout)
+    broken = folder / "broken"
+    options[-1] = str(broken)
+    for number, (how, status) in enumerate(((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130))):
+        process = subprocess.Popen([RUN, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        before = finished(broken)
+        reached = wait_for(lambda: finished(broken) >= before + 7 or process.poll() is not None)
+        process.send_signal(how)
+        output = process.communicate()[0]
+        check(f"campaign {number}: {how.name} ends it", reached and process.returncode == status, f"{process.returncode}: {output}")
+        check(f"campaign {number}: no emulator is left behind", wait_for(lambda: not emulators_of(str(broken)), 10), emulators_of(str(broken)))
+    kept = {path: path.read_bytes() for path in broken.glob("*/boots/*.summary")}
+    done = command(RUN, *options)
+    check("the same command goes on", done.returncode == 0 and "runs are finished from before" in done.stdout, done.stdout)
+    check("nothing finished is run again or lost", all(path.read_bytes() == text for path, text in kept.items()) and len(kept) >= 2, list(kept))
+    tables = list(broken.glob("*/rows.csv"))
+    same = len(tables) == 1 and keys(tables[0]) == keys(folder / "whole" / "rows.csv")
+    check("the table has the rows of an undisturbed campaign, with as many repetitions", same, tables)
+
+
+def keys(path):
+    """Of each row what it is and how many repetitions it has: counts may differ by what ran before in the same boot."""
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    repetitions = rows[0].index("repetitions")
+    return [(*row[:9], row[repetitions]) for row in rows]
+
+
+def test_missing(folder):
+    programs = folder / "programs"
+    programs.mkdir()
+    for directory in os.environ["PATH"].split(":"):
+        for path in Path(directory).glob("*") if Path(directory).is_dir() else ():
+            if "gnuplot" not in path.name and not (programs / path.name).exists():
+                (programs / path.name).symlink_to(path)
+    done = command(RUN, "--quick", "--only", "crossing", "--backends", "none", "--results", folder, PATH=str(programs))
+    check("no gnuplot is one sentence, before anything is started",
+          one_sentence(done, "gnuplot is not installed") and not list(folder.glob("*/boots")), done.stdout)
+    if not shutil.which("qemu-system-x86_64"):
+        print("skip a backend that the engine lacks: qemu-system-x86_64 is not in PATH")
+        return
+    done = command(RUN, "--quick", "--only", "crossing", "--engine", "qemu", "--backends", "vmfunc", "--results", folder)
+    check("an empty result set is one sentence that says why", one_sentence(done, "this CPU has no VMX"), done.stdout)
+    done = command(RUN, "--quick", "--only", "crossing", "--engine", "qemu", "--backends", "none,vmfunc", "--results", folder)
+    check("a backend that the engine lacks does not stop the others", done.returncode == 0 and "vmfunc: backend vmfunc: this CPU has no VMX"
+          in "".join(path.read_text() for path in folder.glob("*/report.html")), done.stdout)
+
+
+def test_full(folder):
+    """On a small file system of its own, in a namespace of mounts."""
+    disk = folder / "disk"
+    disk.mkdir()
+    mounted = f"mount -t tmpfs -o size=%dk none {disk} && exec {RUN} --quick --only crossing --results {disk}; "
+    probe = command("unshare", "-rm", "sh", "-c", f"mount -t tmpfs none {disk}")
+    if probe.returncode:
+        print("skip a full disk: no file system can be mounted here")
+        return
+    for size in (4, 48, 200):
+        done = command("unshare", "-rm", "sh", "-c", mounted % size)
+        check(f"a disk that is full after {size} KiB is one sentence", one_sentence(done, "No space left on device"), done.stdout)
+
+
+def main():
+    for test in (test_options, test_same_twice, test_killed, test_missing, test_full):
+        with tempfile.TemporaryDirectory(prefix="portcullis-campaigns-") as folder:
+            test(Path(folder))
+    sys.exit(failures > 0)
+
+
+main()
