@@ -4,6 +4,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -63,6 +64,10 @@ def test_runner():
             ("an unknown suite is refused", "a 1 true", ("--only", "b"), "no suite b")):
         done = run_suites(text, *options)
         check(f"test: {name}", done.returncode not in (0, None) and message in done.stderr, done.stderr)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    done = run_suites("a 10 kill -HUP $$; echo ok it lives")
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    check("test: a suite has signals at their defaults, under nohup too", done.returncode == 1 and "died of SIGHUP" in done.stdout, done.stdout)
     done = run_suites("a 10 echo ok one\nb 10 echo ok two", "--only", "b")
     check("test: --only runs what it names", done.stdout.endswith("1 passed, 0 failed, 0 skipped\n"), done.stdout)
 
