@@ -11,7 +11,9 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / os.environ.get("BUILD", "build")
 KERNEL = os.environ.get("KERNEL", "kernel")  # kernel-checked: guest/mm/tlb_model.h
-ENGINES = ("bochs", "qemu")
+# Other engines, and a launcher that reaches them, by the environment: host/tests/rig/README.md.
+ENGINES = tuple(os.environ.get("ENGINES", "bochs qemu").split())
+LAUNCHER = TOP / os.environ.get("LAUNCHER", BUILD / "portcullis")
 
 STATUS_NO_ENGINE = 3  # of the launcher: host/status.h
 
@@ -65,7 +67,7 @@ def run_plan(engine, plan, root, memory=64, timeout=120, limit_ticks=None, optio
     with tempfile.TemporaryDirectory(prefix="portcullis-test-") as name:
         folder = Path(name)
         (folder / "plan").write_text(plan)
-        command = [launcher or BUILD / "portcullis", "run", "--engine", engine, "--memory", str(memory), "--timeout", str(timeout),
+        command = [launcher or LAUNCHER, "run", "--engine", engine, "--memory", str(memory), "--timeout", str(timeout),
                    "--root", root, "--plan", folder / "plan", "--records", folder / "records",
                    "--summary", folder / "summary", "--console", folder / "console",
                    "--kernel", BUILD / "guest" / f"{KERNEL}.bin"]

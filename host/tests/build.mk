@@ -16,9 +16,14 @@ $(HOST_UNIT)/launcher.a: $(HOST_UNIT_OBJECTS)
 $(HOST_UNIT)/test_%: $(HOST_UNIT)/host/tests/test_%.c.o $(HOST_UNIT)/launcher.a
 	$(CC) -pthread -fsanitize=address,undefined -o $@ $^
 
+# The launcher for the rig, which has no shared libraries.
+$(HOST_UNIT)/portcullis: $(HOST_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) -static -pthread -o $@ $^
+
 # A program for the guest.
 $(HOST_UNIT)/words: host/tests/words.c
 	@mkdir -p $(@D)
 	$(MUSL_CC) -static -O2 $(WARNINGS) -o $@ $<
 
-TESTS += $(HOST_UNIT_TESTS) $(HOST_UNIT)/words
+TESTS += $(HOST_UNIT_TESTS) $(HOST_UNIT)/portcullis $(HOST_UNIT)/words

@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE.parents[2] / "guest" / "tests"))
 from guest import BUILD, on_engines, run_plan  # noqa: E402
 from table import ATTACKS, BACKENDS, FOUND, markdown  # noqa: E402
 
-LIMIT_TICKS = {"bochs": "20G", "qemu": "200G"}  # of one run; on QEMU a tick is a moment of time
+LIMIT_TICKS = {"bochs": "20G", "qemu": "200G", "kvm": "200G"}  # of one run; on QEMU a tick is a moment of time
 TIMEOUT = 240  # seconds of one boot
 UNABLE = {("qemu", "vmfunc"): "no VMX there"}
 

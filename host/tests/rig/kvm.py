@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Engine kvm, whole, in the rig: kvm.py [all]
+
+The launcher's own engine boots the guest under the KVM of a Linux that runs in an emulator: each backend, vmfunc by nested VMX. What
+the engine says of itself; entrances, whose counts must be those of Bochs; then tests of domains and attacks, a choice of them that
+takes a minute, or with `all` every one that can be had (README.md).
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TOP = HERE.parents[2]
+sys.path.insert(0, str(TOP / "guest" / "tests"))
+
+from guest import BUILD, Report, Unavailable, run_plan  # noqa: E402
+
+LAUNCHER = HERE / "launcher.py"
+STATUS_NO_RIG = 126
+BACKENDS = ("none", "kernel", "syscall", "syscall-kpti", "pku")  # vmfunc: each VMFUNC is a VM exit there
+CASES = ("direct", "empty", "alternating", "nested", "arguments", "copy_in", "copy_out")
+
+DOMAINS = "backends/tests/domains/domains.py"
+ATTACKS = "backends/tests/attacks/attacks.py"
+CHOICE = (
+    (DOMAINS, ("attach", "interface", "init", "teardown", "fork", "nesting", "nested-shared", "system-calls", "signals", "nested-signals")),
+    (ATTACKS, ("mapping", "memory")),
+)
+ALL = (
+    *((DOMAINS, (case,)) for case in (
+        "attach", "names", "malformed", "interface", "manifest", "init", "teardown", "many", "shared", "younger", "fork", "exec", "nesting",
+        "nested-shared", "heap", "stack", "index", "busy", "threads", "system-calls", "signals", "nested-signals")),
+    *((ATTACKS, (program,)) for program in ("mapping", "memory", "stray", "harmless")),
+)
+
+
+def rig(*words):
+    return subprocess.run([HERE / "rig", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+
+
+def engines(report):
+    """False: there is no rig; the reason was told."""
+    launcher = BUILD / "host" / "tests" / "portcullis"
+    done = rig("-t", "200", launcher, BUILD / "guest", "--", "./portcullis engines")
+    if done.returncode == STATUS_NO_RIG:
+        report.skip("engine kvm in the rig", done.stderr.strip().splitlines()[-1])
+        return False
+    said = [line for line in done.stdout.splitlines() if line.startswith("kvm ")]
+    report.check("`portcullis engines` finds that kvm works", said and " works: " in said[0], done.stdout + done.stderr)
+    report.check("with pku, and with vmx", said and " pku" in said[0] and " vmx" in said[0], done.stdout)
+    return True
+
+
+def stage(root):
+    for folder in ("bin", "tmp", "lib/portcullis"):
+        (root / folder).mkdir(parents=True)
+    for program in ("crossing", "count"):
+        shutil.copy(BUILD / "programs" / program, root / "bin" / program)
+    for library in ("empty", "twin", "outer"):
+        shutil.copy(BUILD / "images" / f"{library}.image", root / "lib" / "portcullis" / f"{library}.image")
+
+
+def entrances(result, run):
+    """{case and arguments: value}"""
+    return {str(sorted(record["args"].items())): record["value"] for record in result.records
+            if record.get("line") == run and record["metric"] == "entrance" and record["args"]["case"] in CASES}
+
+
+def crossing(report, root):
+    plan = "".join(f"{backend} backend={backend} -- /bin/crossing\n" for backend in BACKENDS)
+    here, there = run_plan("bochs", plan, root), run_plan("kvm", plan, root, launcher=LAUNCHER)
+    for backend in BACKENDS:
+        counted, measured = entrances(here, backend), entrances(there, backend)
+        different = {case: (counted[case], measured.get(case)) for case in counted if counted[case] != measured.get(case)}
+        report.check(f"entrances of {backend} take as many instructions as on Bochs", counted and not different,
+                     lambda seen=different: f"{seen}; {here.explain()}; {there.explain()}")
+    report.check("records of kvm are measured", {record["kind"] for record in there.records if record["unit"] == "tsc"} == {"measured"},
+                 there.explain)
+    nested = run_plan("kvm", "v backend=vmfunc -- /bin/crossing\n", root, launcher=LAUNCHER)
+    report.check("vmfunc works by nested VMX", nested.outcome("v").get("status") == 0 and entrances(nested, "v"), nested.explain)
+
+
+def suites(report, chosen):
+    """The tests of other folders, with this engine; their lines are passed on."""
+    environment = dict(os.environ, ENGINES="kvm", LAUNCHER=str(LAUNCHER))
+    for program, words in chosen:
+        done = subprocess.run([sys.executable, TOP / program, *words], env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, errors="replace")
+        lines = done.stdout.splitlines()
+        print(done.stdout, end="", flush=True)
+        report.failures += sum(line.startswith("not ok ") for line in lines)
+        report.check(f"{Path(program).stem} {' '.join(words)}: has come to its end",
+                     any(line.startswith("ok ") for line in lines) and done.returncode in (0, 1), done.stderr)
+
+
+def main():
+    report = Report()
+    with tempfile.TemporaryDirectory(prefix="portcullis-test-") as folder:
+        root = Path(folder) / "root"
+        stage(root)
+        try:
+            if engines(report):
+                crossing(report, root)
+                suites(report, ALL if sys.argv[1:] == ["all"] else CHOICE)
+        except Unavailable as reason:
+            report.check("the engine is available", False, reason)
+    sys.exit(report.failures != 0)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] not in ([], ["all"]):
+        sys.exit("usage: kvm.py [all]")
+    main()
