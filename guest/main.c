@@ -29,7 +29,7 @@ _Noreturn void kernel_main(uint32_t magic, uint32_t information);
 const char *plan_text(size_t *size)
 {
 	*size = boot_info.plan.size;
-	return boot_info.plan.address ? phys_to_virt(boot_info.plan.address) : "";
+	return boot_info.plan.address ? phys_to_virt(boot_info.plan.address) : NULL;
 }
 
 /* ---- memory -----------------------------------------------------------------------------------------------

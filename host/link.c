@@ -48,6 +48,10 @@ static bool take_line(struct link *link)
 		sequence = sequence * 10 + (uint64_t)(link->line[at] - '0');
 	if (at == 1 || link->line[at] != ' ')
 		return false;
+	if (link->handler.restart && link->line[0] == LINK_BOOT && sequence == 0 && link->expected) {
+		link->handler.restart(link->handler.context);
+		return true;
+	}
 	if (sequence < link->expected)
 		return false; /* the guest never repeats itself: an echo of old bytes */
 	gap = sequence - link->expected;

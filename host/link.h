@@ -13,6 +13,8 @@ struct link_handler {
 	void (*console)(void *context, const char *text, size_t size);
 	/* `payload` is terminated (it holds no NUL of its own) and valid during the call. */
 	void (*line)(void *context, char type, const char *payload, size_t size);
+	/* A guest's first line came after others: its machine was reset. NULL: such a line is damaged. */
+	void (*restart)(void *context);
 	void *context;
 };
 

@@ -12,7 +12,7 @@ const char status_help[] =
         "  0        every run exited with status 0\n"
         "  1        some run did not\n"
         "  2        wrong option, or bad kernel, archive, folder or plan; nothing was started\n"
-        "  3        the engine is not available here\n"
+        "  3        the engine, or the serial line, is not available here\n"
         "  4        the guest kernel panicked\n"
         "  5        the guest died: triple fault, or the emulator ended early\n"
         "  6        --limit-ticks was reached\n"

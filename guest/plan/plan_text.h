@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+/* NULL: it brought none. */
 const char *plan_text(size_t *size);
 
 #endif

@@ -357,6 +357,10 @@ void plan_thread(void)
 
 	if (!line)
 		panic("no memory for a line of the plan");
+	if (!at) {
+		kprintf("plan: the boot loader has brought none\n");
+		machine_end(END_NO_PLAN);
+	}
 	if (limit)
 		machine_limit = tsc_boot + limit;
 	of = count_runs(at, end, line);

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""The ISO: GRUB starts the guest through multiboot2 on QEMU (BIOS and UEFI) and on Bochs, and its plan runs."""
+"""The ISO: GRUB starts the guest through multiboot2 on QEMU (BIOS and UEFI) and on Bochs, and its plan runs;
+`portcullis collect` takes its records from the serial line."""
 
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -61,6 +64,18 @@ def make_iso(folder):
     return done.stderr or done.stdout if done.returncode else None
 
 
+def make_bare_iso(folder):
+    """An ISO whose GRUB brings the kernel alone."""
+    boot = folder / "bare.tree" / "boot"
+    (boot / "grub").mkdir(parents=True)
+    (boot / "grub" / "grub.cfg").write_text("set timeout=0\nmultiboot2 /boot/kernel.elf\nboot\n")
+    kernel = TOP / os.environ.get("BUILD", "build") / "guest" / "kernel.elf"
+    subprocess.run(["objcopy", "--strip-debug", kernel, boot / "kernel.elf"], check=True)
+    subprocess.run(["grub-mkrescue", "-o", folder / "bare", "--install-modules=multiboot2 normal configfile iso9660",
+                    "--locales=", "--fonts=", "--themes=", folder / "bare.tree"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def output_of(command, folder):
     """What the machine wrote; it is stopped when it takes too long."""
     try:
@@ -84,6 +99,83 @@ def check(report, name, output):
     report.check(f"{name}: every line has its outcome",
                  all(f'"id":"{line}"' in done for line in ("first", "crash", "last")) and "crash_here" in done, last)
     report.check(f"{name}: the archive is the file system", "argument <from the ISO>" in output, last)
+
+
+def relay(source, sink, noise):
+    """Bytes of a serial line, until it ends, as noise makes them."""
+    while data := source.recv(4096):
+        try:
+            sink.sendall(noise(data))
+        except OSError:
+            break  # the collector has what it wants
+
+
+def collect(folder, noise):
+    """What `portcullis collect` makes of QEMU's serial line: exit status, standard error, records."""
+    with socket.create_server(("127.0.0.1", 0)) as machine, socket.create_server(("127.0.0.1", 0)) as line:
+        collector = subprocess.Popen(
+            [TOP / os.environ.get("BUILD", "build") / "portcullis", "collect", "--emulated", "--line",
+             f"tcp:127.0.0.1:{line.getsockname()[1]}", "--timeout", str(SECONDS), "--records", folder / "records"],
+            stderr=subprocess.PIPE, text=True)
+        port = machine.getsockname()[1]
+        emulator = subprocess.Popen(QEMU[:-6] + ["-chardev", f"socket,id=line,host=127.0.0.1,port={port}"] + QEMU[-4:] +
+                                    ["-cdrom", "iso"], cwd=folder, stdin=subprocess.DEVNULL)
+        try:
+            machine.settimeout(SECONDS)
+            line.settimeout(SECONDS)
+            source, sink = machine.accept()[0], line.accept()[0]
+            with source, sink:
+                relay(source, sink, noise)
+            errors = collector.communicate(timeout=SECONDS)[1]
+        finally:
+            for process in (emulator, collector):
+                process.kill()
+                process.wait()
+    return collector.returncode, errors, [json.loads(text) for text in (folder / "records").read_text().splitlines()]
+
+
+class Noise:
+    """Changes the metric's name in one record, and leaves out another line, its newline and all."""
+
+    def __init__(self):
+        self.kept = b""
+
+    def __call__(self, data):
+        *whole, self.kept = (self.kept + data).split(b"\n")
+        lines = [line.replace(b'"user_time"', b'"\x00ser_time"') for line in whole
+                 if b'"metric":"system_time"' not in line or b'"workload":"last"' not in line]
+        return b"".join(line + b"\n" for line in lines)
+
+
+def test_collect(report, folder):
+    if not shutil.which(QEMU[0]):
+        report.skip("collect", f"{QEMU[0]} is not installed")
+        return
+    status, errors, records = collect(folder, bytes)
+    metrics = {(record["workload"], record["metric"]) for record in records}
+    report.check("collect: the records of an emulated serial line arrive",
+                 status == 1 and ("last", "system_time") in metrics and "crash: killed by signal 11" in errors,
+                 f"status {status}: {errors}")
+    report.check("collect: they are of engine metal and measure nothing",
+                 all(record["engine"] == "metal" and record["kind"] in ("uncalibrated", "counted") for record in records),
+                 records)
+    status, errors, noisy = collect(folder, Noise())
+    report.check("collect: a noisy line is told from a good one",
+                 status == 8 and "1 were lost and 3 damaged" in errors, f"status {status}: {errors}")
+    kept = {(record["workload"], record["metric"]) for record in noisy}
+    damaged = {pair for pair in metrics if pair[1] == "user_time"} | {("last", "system_time")}
+    report.check("collect: what noise damaged is left out, and nothing else", kept == metrics - damaged,
+                 sorted(kept ^ (metrics - damaged)))
+
+
+def test_no_plan(report, folder):
+    if not shutil.which(QEMU[0]):
+        report.skip("no plan", f"{QEMU[0]} is not installed")
+        return
+    make_bare_iso(folder)
+    output = output_of(QEMU + ["-cdrom", "bare"], folder)
+    report.check("without a plan the guest says so and ends with status 2",
+                 lines_of(output, "E") == ["2"] and "plan: the boot loader has brought none" in output, output[-300:])
 
 
 def test_qemu(report, folder):
@@ -119,6 +211,8 @@ def main():
         report.check("make iso makes an image", problem is None, problem)
         if problem is None:
             test_qemu(report, folder)
+            test_collect(report, folder)
+            test_no_plan(report, folder)
             test_bochs(report, folder)
     sys.exit(1 if report.failures else 0)
 

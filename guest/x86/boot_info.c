@@ -69,6 +69,8 @@ static const char *read_own(struct boot_info *info)
 	add_memory(info, IMAGE_ADDRESS, MIN(memory, DEVICE_HOLE));
 	info->archive = boot_header.archive;
 	info->plan = boot_header.plan;
+	if (!info->plan.address)
+		info->plan.address = IMAGE_ADDRESS; /* the launcher's empty plan is a plan all the same */
 	info->command = boot_header.command;
 	return NULL;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every way that `portcullis run` can end, with real engines and with emulators that are made up.
+"""Every way that `portcullis run` and `collect` can end, with real engines and with emulators that are made up.
 
 launcher.py [WORD ...] runs the tests with one of these words in their names.
 """
@@ -7,6 +7,7 @@ launcher.py [WORD ...] runs the tests with one of these words in their names.
 import sys
 
 # Each registers its tests.
+import launcher_collect
 import launcher_deaths
 import launcher_input
 import launcher_kvm
