@@ -2,11 +2,12 @@
 """Engine kvm, whole, in the rig: kvm.py [all]
 
 The launcher's own engine boots the guest under the KVM of a Linux that runs in an emulator: each backend, vmfunc by nested VMX. What
-the engine says of itself; entrances, whose counts must be those of Bochs; then tests of domains and attacks, a choice of them that
-takes a minute, or with `all` every one that can be had (README.md).
+the engine says of itself; its size and its VM exits; entrances, whose counts must be those of Bochs; then tests of domains and
+attacks, a choice of them that takes a minute, or with `all` every one that can be had (README.md).
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from guest import BUILD, Report, Unavailable, run_plan  # noqa: E402
 LAUNCHER = HERE / "launcher.py"
 STATUS_NO_RIG = 126
 BACKENDS = ("none", "kernel", "syscall", "syscall-kpti", "pku")  # vmfunc: each VMFUNC is a VM exit there
+EXITS_MAX = 60
+LINES_MAX = 2000
 CASES = ("direct", "empty", "alternating", "nested", "arguments", "copy_in", "copy_out")
 
 DOMAINS = "backends/tests/domains/domains.py"
@@ -60,6 +63,7 @@ def stage(root):
         (root / folder).mkdir(parents=True)
     for program in ("crossing", "count"):
         shutil.copy(BUILD / "programs" / program, root / "bin" / program)
+    shutil.copy(BUILD / "root" / "bin" / "outcome", root / "bin" / "outcome")
     for library in ("empty", "twin", "outer"):
         shutil.copy(BUILD / "images" / f"{library}.image", root / "lib" / "portcullis" / f"{library}.image")
 
@@ -84,6 +88,24 @@ def crossing(report, root):
     report.check("vmfunc works by nested VMX", nested.outcome("v").get("status") == 0 and entrances(nested, "v"), nested.explain)
 
 
+def exits(report, root):
+    """What the hardware leaves to KVM and to the launcher, in a whole run."""
+    plan = root.parent / "plan"
+    plan.write_text("one -- /bin/outcome exit 0\n")
+    done = subprocess.run([LAUNCHER, "run", "--plan", plan, "--root", root, "--verbose"], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, errors="replace")
+    said = done.stdout + done.stderr
+    counts = re.search(r"KVM: (\d+) VM exits, (\d+) returns to the VMM", said)
+    report.check(f"from start to end a short run takes at most {EXITS_MAX} VM exits, and one return to the launcher",
+                 counts and 0 < int(counts[1]) <= EXITS_MAX and counts[2] == "1", said)
+
+
+def size(report):
+    files = sorted((TOP / "host" / "kvm").glob("*.[ch]"))
+    lines = sum(len(file.read_text().splitlines()) for file in files)
+    report.check(f"the VMM has at most {LINES_MAX} lines", 0 < lines <= LINES_MAX, f"{lines} lines in {len(files)} files")
+
+
 def suites(report, chosen):
     """The tests of other folders, with this engine; their lines are passed on."""
     environment = dict(os.environ, ENGINES="kvm", LAUNCHER=str(LAUNCHER))
@@ -102,8 +124,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="portcullis-test-") as folder:
         root = Path(folder) / "root"
         stage(root)
+        size(report)
         try:
             if engines(report):
+                exits(report, root)
                 crossing(report, root)
                 suites(report, ALL if sys.argv[1:] == ["all"] else CHOICE)
         except Unavailable as reason:
