@@ -1,4 +1,5 @@
 # make install [PREFIX=DIR] [DESTDIR=DIR]: the launcher, and what libraries, programs and further backends are built with.
+# make uninstall takes the same words and removes all of it.
 #
 #   bin/portcullis                   leads to lib/portcullis/portcullis, which finds kernel and ROM beside itself
 #   lib/portcullis/guest/            kernel.bin, kernel.elf, rom.bin; kernel.a and kernel.ld for a kernel with more backends
@@ -30,5 +31,10 @@ install: $(BUILD)/portcullis $(INSTALL_GUEST) $(LIBRARY_RUNTIME) $(PROGRAM_RUNTI
 	install -m 644 backends/include/portcullis/*.h $(INSTALL_LIB)/include/portcullis
 	for header in $(INSTALL_KERNEL_HEADERS); do install -D -m 644 guest/$$header $(INSTALL_LIB)/include/kernel/$$header || exit 1; done
 	install -m 644 backends/gate.h $(INSTALL_LIB)/include/kernel
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/portcullis
+	rm -rf $(INSTALL_LIB)
 
 TESTS += $(BUILD)/guest/kernel.a

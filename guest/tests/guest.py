@@ -105,10 +105,10 @@ class Report:
         print(f"skip {name}: {why}", flush=True)
 
 
-def on_engines(test, engines=ENGINES, before=None):
+def on_engines(test, engines=ENGINES, before=None, after=None):
     """
-    Calls before(report) if there is one, and test(report, engine, root) for each engine, root a folder that does not exist yet;
-    ends the program.
+    Calls before(report) if there is one, test(report, engine, root) for each engine, root a folder that does not exist yet, and
+    after(report) if there is one; ends the program.
     """
     report = Report()
     if before:
@@ -119,4 +119,6 @@ def on_engines(test, engines=ENGINES, before=None):
                 test(report, engine, Path(folder) / "root")
             except Unavailable as unavailable:
                 report.skip(engine, unavailable)
+    if after:
+        after(report)
     sys.exit(1 if report.failures else 0)

@@ -62,6 +62,14 @@ def test_build(report, folder, prefix):
     return example
 
 
+def test_uninstall(report, folder):
+    words = (f"BUILD={os.environ.get('BUILD', 'build')}", f"PREFIX={PREFIX}", f"DESTDIR={folder / 'staged'}")
+    failure = make(TOP, "uninstall", *words) or make(TOP, "uninstall", *words)
+    report.check("make uninstall works, and a second time", failure is None, failure)
+    left = [str(path) for path in (folder / "staged").rglob("*") if not path.is_dir()]
+    report.equal("it leaves nothing that make install put there", left, [])
+
+
 def stage(root, example):
     domains.stage(root)
     shutil.copy(BUILD / "programs" / "count", root / "bin")
@@ -99,7 +107,8 @@ def main():
         example = prefix and test_build(report, Path(name), prefix)
         if report.failures:
             sys.exit(1)
-        on_engines(lambda report, engine, root: test_run(report, engine, root, prefix, example))
+        on_engines(lambda report, engine, root: test_run(report, engine, root, prefix, example),
+                   after=lambda report: test_uninstall(report, Path(name)))
 
 
 if __name__ == "__main__":
