@@ -62,3 +62,4 @@ $(BACKEND_TESTS)/count_direct: $(BUILD)/program/workloads/examples/counter/count
 TESTS += $(patsubst %,$(BACKEND_TESTS)/%,heap_test scan_test parse_test fuzz_image string_test load_test count_direct)
 
 include $(wildcard backends/tests/*/build.mk)
+include backends/native/build.mk

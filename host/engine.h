@@ -57,11 +57,11 @@ struct diagnosis {
 
 struct engine {
 	const char *name;
-	const char *summary;   /* for --help */
-	int rank;              /* `auto` takes the available engine with the lowest */
-	unsigned memory_max;   /* MiB of RAM that it can give a guest */
-	bool places;           /* it knows `cpu` and `huge_pages` of the configuration */
-	uint64_t tsc_hz;       /* of the guest's TSC, 0: the guest must measure it */
+	const char *summary; /* for --help */
+	int rank;            /* `auto` takes the available engine with the lowest, below ENGINE_RANK_NAMED */
+	unsigned memory_max; /* MiB of RAM that it can give a guest */
+	bool places;         /* it knows `cpu` and `huge_pages` of the configuration */
+	uint64_t tsc_hz;     /* of the guest's TSC, 0: the guest must measure it */
 	const char *tick_unit; /* what one TSC count is: the unit of records whose unit is "ticks" */
 	const char *tick_kind; /* their kind: "counted", ... */
 
@@ -89,6 +89,9 @@ struct engine {
 };
 
 #define CONSOLE_KEPT_MAX 1024
+
+/* From this rank on an engine is used when it is asked for by name alone. */
+#define ENGINE_RANK_NAMED 100
 
 /* Registers an engine: ENGINE(bochs) = {.name = ...}; */
 #define ENGINE(variable)                                                                                     \

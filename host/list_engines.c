@@ -39,16 +39,18 @@ static const char *const features[] = {"pku", "vmx", "pcid"};
 
 static void print_features(const char *boot)
 {
+	const char *separator = "; ";
 	char cpu[128];
 
 	json_string(boot, "cpu", cpu, sizeof(cpu));
-	printf("CPU %s;", *cpu ? cpu : "unknown");
+	printf("CPU %s", *cpu ? cpu : "unknown");
 	for (unsigned i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
 		uint64_t has;
 
-		if (json_number(boot, features[i], &has))
-			printf(" %s%s", has ? "" : "no ", features[i]);
-		printf("%s", i + 1 < sizeof(features) / sizeof(features[0]) ? "," : "");
+		if (!json_number(boot, features[i], &has))
+			continue;
+		printf("%s%s%s", separator, has ? "" : "no ", features[i]);
+		separator = ", ";
 	}
 }
 
@@ -122,7 +124,7 @@ static int run(int argc, char **argv)
 		printf("Usage: portcullis engines [--option KEY=VALUE ...]\n\n"
 		       "Boots the guest kernel with an empty plan on each engine and says what works here, "
 		       "and why not.\n"
-		       "Exits with 0 when at least one engine works, else with %d.\n\n",
+		       "Exits with 0 when an engine works that `auto` may choose, else with %d.\n\n",
 		       STATUS_NO_ENGINE);
 		options_help(options);
 		return STATUS_OK;
@@ -148,7 +150,7 @@ static int run(int argc, char **argv)
 			printf("%s\n", reason);
 		}
 		fflush(stdout);
-		working += works;
+		working += works && engine->rank < ENGINE_RANK_NAMED;
 		buffer_free(&boot);
 	}
 	return working ? STATUS_OK : STATUS_NO_ENGINE;

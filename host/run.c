@@ -105,7 +105,7 @@ static const struct engine *choose_engine(enum status *status)
 		return NULL;
 	}
 	for (unsigned i = 0; (engine = engine_at(i)); i++)
-		if (engine->probe(reason, sizeof(reason)))
+		if (engine->rank < ENGINE_RANK_NAMED && engine->probe(reason, sizeof(reason)))
 			return engine;
 	report_error("no engine is available (%s): see `portcullis engines`", names);
 	return NULL;

@@ -1,0 +1,16 @@
+/* `portcullis-native`: the engine `native` and the loader of its programs. */
+#include "native/native.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "run"))
+		return plan_main(atoi(argv[2]));
+	if (argc > WORDS_BEFORE && !strcmp(argv[WORD_EXEC], "exec"))
+		return program_main(argv);
+	fprintf(stderr, "portcullis-native: the launcher starts it: portcullis run --engine native ...\n");
+	return 2;
+}

@@ -1,0 +1,192 @@
+/* Maps a static program beside the runtime and jumps to it: what execve() does, in user mode. */
+#include "native/native.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "portcullis/layout.h"
+
+#define PAGE           PORTCULLIS_PAGE_SIZE
+#define PIE_BASE       0x100000000 /* of position-independent programs, which could lie anywhere */
+#define PROGRAM_LOWEST 0x10000     /* nothing is mapped below, as in the guest */
+#define SEGMENTS_MAX   64
+
+static uint64_t page_down(uint64_t address)
+{
+	return address & ~(uint64_t)(PAGE - 1);
+}
+
+static uint64_t page_up(uint64_t address)
+{
+	return page_down(address + PAGE - 1);
+}
+
+static int protection(uint32_t flags)
+{
+	return (flags & PF_R ? PROT_READ : 0) | (flags & PF_W ? PROT_WRITE : 0) |
+	       (flags & PF_X ? PROT_EXEC : 0);
+}
+
+/* One LOAD segment: its bytes from the file, zeroes behind them. */
+static const char *map_segment(int file, const Elf64_Phdr *segment, uint64_t base)
+{
+	uint64_t start = base + segment->p_vaddr, end = start + segment->p_memsz,
+	         in_file = start + segment->p_filesz;
+	int rights = protection(segment->p_flags);
+
+	if (segment->p_filesz > segment->p_memsz || end < start || start < PROGRAM_LOWEST ||
+	    page_up(end) >= PORTCULLIS_APPLICATION_END)
+		return "a segment lies outside of the application's memory";
+	if ((rights & PROT_WRITE) && (rights & PROT_EXEC))
+		return "a segment is writable and executable";
+	if ((segment->p_offset ^ start) & (PAGE - 1))
+		return "a segment is not aligned in the file";
+	if (mmap((void *)page_down(start), page_up(end) - page_down(start), PROT_READ | PROT_WRITE,
+	         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)page_down(start))
+		return "a segment cannot be mapped: its place is taken";
+	if (segment->p_filesz &&
+	    mmap((void *)page_down(start), page_up(in_file) - page_down(start), PROT_READ | PROT_WRITE,
+	         MAP_PRIVATE | MAP_FIXED, file, (off_t)page_down(segment->p_offset)) == MAP_FAILED)
+		return "a segment cannot be mapped";
+	if (rights & PROT_WRITE)
+		memset((void *)in_file, 0, page_up(in_file) - in_file);
+	if (mprotect((void *)page_down(start), page_up(end) - page_down(start), rights) < 0)
+		return "a segment cannot be protected";
+	return NULL;
+}
+
+static const char *check_header(const Elf64_Ehdr *header)
+{
+	if (memcmp(header->e_ident, ELFMAG, SELFMAG) || header->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    header->e_machine != EM_X86_64)
+		return "it is no ELF program for x86-64";
+	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
+		return "it is no ELF program";
+	if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum > SEGMENTS_MAX)
+		return "its program headers are none";
+	return NULL;
+}
+
+static const char *map_segments(int file, const Elf64_Ehdr *header, struct program *program)
+{
+	Elf64_Phdr segments[SEGMENTS_MAX];
+	ssize_t size = (ssize_t)(header->e_phnum * sizeof(segments[0]));
+	uint64_t base = header->e_type == ET_DYN ? PIE_BASE : 0;
+	const char *error = NULL;
+
+	if (pread(file, segments, (size_t)size, (off_t)header->e_phoff) != size)
+		return "it is cut off";
+	*program = (struct program){.entry = base + header->e_entry, .phnum = header->e_phnum};
+	for (unsigned i = 0; i < header->e_phnum && !error; i++) {
+		const Elf64_Phdr *segment = &segments[i];
+
+		if (segment->p_type == PT_INTERP)
+			return "it needs a dynamic linker; programs have to be static";
+		if (segment->p_type != PT_LOAD)
+			continue;
+		error = map_segment(file, segment, base);
+		if (header->e_phoff >= segment->p_offset &&
+		    header->e_phoff < segment->p_offset + segment->p_filesz)
+			program->phdr = base + segment->p_vaddr + header->e_phoff - segment->p_offset;
+		if (page_up(base + segment->p_vaddr + segment->p_memsz) > program->end)
+			program->end = page_up(base + segment->p_vaddr + segment->p_memsz);
+	}
+	return error;
+}
+
+long program_check(const char *path)
+{
+	char start[SELFMAG] = "";
+	long error = native_call(SYS_access, (long)path, X_OK, 0, 0, 0, 0), file;
+
+	if (error)
+		return error;
+	file = native_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	if (file < 0)
+		return file;
+	native_call(SYS_read, file, (long)start, sizeof(start), 0, 0, 0);
+	native_call(SYS_close, file, 0, 0, 0, 0, 0);
+	return memcmp(start, ELFMAG, SELFMAG) ? -ENOEXEC : 0;
+}
+
+const char *program_map(const char *path, struct program *program)
+{
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	Elf64_Ehdr header;
+	const char *error;
+
+	if (file < 0)
+		return strerror(errno);
+	if (pread(file, &header, sizeof(header), 0) != sizeof(header))
+		error = "it is no ELF program";
+	else
+		error = check_header(&header);
+	if (!error)
+		error = map_segments(file, &header, program);
+	close(file);
+	return error;
+}
+
+/* The auxiliary vector describes the runtime: from here on the program. */
+static void correct_auxiliary(char **argv, const struct program *program)
+{
+	Elf64_auxv_t *entry;
+	char **at = argv;
+
+	while (*at++)
+		;
+	while (*at++)
+		;
+	for (entry = (Elf64_auxv_t *)at; entry->a_type != AT_NULL; entry++) {
+		if (entry->a_type == AT_PHDR)
+			entry->a_un.a_val = program->phdr;
+		if (entry->a_type == AT_PHNUM)
+			entry->a_un.a_val = program->phnum;
+		if (entry->a_type == AT_ENTRY)
+			entry->a_un.a_val = program->entry;
+		if (entry->a_type == AT_BASE)
+			entry->a_un.a_val = 0;
+		if (entry->a_type == AT_EXECFN)
+			entry->a_un.a_val = (uint64_t)argv[WORD_PATH];
+	}
+}
+
+/* Registers at a program's start (System V ABI, AMD64, 3.4.1): RSP at argc, RDX 0. */
+static _Noreturn void jump(uint64_t entry, void *stack)
+{
+	__asm__ volatile("mov %1, %%rsp\n\t"
+	                 "xor %%ebp, %%ebp\n\t"
+	                 "xor %%edx, %%edx\n\t"
+	                 "jmp *%0"
+	                 :
+	                 : "a"(entry), "D"(stack)
+	                 : "memory");
+	__builtin_unreachable();
+}
+
+int program_main(char **argv)
+{
+	long *stack = (long *)(argv + WORDS_BEFORE - 1);
+	struct program program;
+	const char *error = program_map(argv[WORD_PATH], &program);
+	long count = 0;
+
+	while (argv[WORDS_BEFORE + count])
+		count++;
+	if (!error)
+		error = trap_start(argv[WORD_BACKEND], program.end);
+	if (error) {
+		fprintf(stderr, "%s: cannot be started: %s\n", argv[WORD_PATH], error);
+		return 127;
+	}
+	correct_auxiliary(argv, &program);
+	*stack = count;
+	jump(program.entry, stack);
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Engine native: the same programs and libraries as ordinary processes; how runs end, what they answer, what is refused."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(TOP / folder) for folder in ("guest/tests", "backends/tests/domains", "workloads/tests")]
+
+import databases  # noqa: E402
+import domains  # noqa: E402
+from guest import BUILD, LAUNCHER, on_engines, run_plan  # noqa: E402
+
+BACKENDS = ("none",)
+KV = "--workload all --records 300 --operations 60"
+TX = "--reduction 300 --transactions 70"
+
+# Cases of the program `domains` that need no shared library.
+CASES = ("names", "fork", "exec", "nesting", "heap", "stack", "threads", "system-calls", "nested-signals")
+
+# Plan line, and what its outcome must hold.
+ENDS = (
+    ("-- /bin/outcome exit 7", {"reason": "exited", "status": 7}),
+    ("-- /bin/outcome crash", {"reason": "signal", "signal": signal.SIGSEGV}),
+    ("-- /bin/outcome divide", {"reason": "signal", "signal": signal.SIGFPE}),
+    ("-- /bin/outcome raise 15", {"reason": "signal", "signal": signal.SIGTERM}),
+    ("-- /bin/outcome overflow", {"reason": "signal", "signal": signal.SIGSEGV}),
+    ("ticks=50M -- /bin/outcome spin", {"reason": "ticks"}),
+    ("-- /bin/outcome leave-child", {"reason": "exited", "status": 0}),
+    ("-- /bin/outcome crash-child", {"reason": "exited", "status": 0}),
+    ("-- /forbidden", {"reason": "start", "status": 13}),
+    ("-- /garbage", {"reason": "start", "status": 8}),
+    ("backend=oracle -- /bin/count", {"reason": "start", "status": 95}),
+    ("uid=1000 cwd=/tmp -- /bin/busybox sh -c \"test $(/bin/busybox id -u) = 1000\"", {"reason": "exited", "status": 0}),
+    ("backend=none -- /bin/busybox sh -c /bin/count", {"reason": "exited", "status": 0}),
+)
+SAID = (
+    "backend oracle: there is none of that name on Linux",
+    "backend pku: there is none of that name on Linux",
+    "memory: memory= limits nothing on Linux",
+    "memory: budget= limits nothing on Linux",
+    "cannot attach to library subject: processes cannot share a library on Linux",
+)
+
+
+def stage(root):
+    domains.stage(root)
+    for program in ("outcome", "busybox"):
+        shutil.copy(BUILD / "root" / "bin" / program, root / "bin")
+    for program in ("count", "crossing", "kv", "tx"):
+        shutil.copy(BUILD / "programs" / program, root / "bin")
+    for image in ("counter", "lmdb", "sqlite", "empty", "outer", "twin"):
+        shutil.copy(BUILD / "images" / f"{image}.image", root / "lib" / "portcullis")
+    (root / "data").write_text("no program\n")
+    (root / "forbidden").symlink_to("/data")
+    (root / "garbage").write_text("no program\n")
+    (root / "garbage").chmod(0o755)
+
+
+def test_ends(report, root):
+    plan = "".join(f"end{number} {line}\n" for number, (line, _) in enumerate(ENDS))
+    plan += "memory backend=none memory=4M budget=1M -- /bin/count\npku backend=pku -- /bin/count\n"
+    plan += "shared backend=none -- /bin/domains shared\n"
+    result = run_plan("native", plan, root)
+    for number, (line, expected) in enumerate(ENDS):
+        outcome = result.outcome(f"end{number}")
+        report.equal(f"{line}: its outcome is recorded", {key: outcome.get(key) for key in expected}, expected)
+    for sentence in SAID:
+        report.check(f"one sentence: {sentence}", sentence in result.console, result.explain)
+    report.equal("the plan's other lines run", len(result.runs), len(ENDS) + 3)
+
+
+def test_domains(report, root):
+    for backend in BACKENDS:
+        result = run_plan("native", "".join(f"{case} backend={backend} -- /bin/domains {case}\n" for case in CASES), root)
+        for line in result.console.splitlines():
+            if line.startswith("not ok "):
+                report.check(line[7:], False, "see the line")
+            elif line.startswith("ok "):
+                report.check(line[3:], True, "")
+        for case in CASES:
+            report.check(f"domains {case} on {backend} ends", result.outcome(case).get("status") == 0, result.explain)
+
+
+def test_databases(report, root):
+    jobs = [(program, store, f"{'--store ' + store if program == 'kv' else ''} {arguments}")
+            for program, store, arguments in (("kv", "lmdb", KV), ("kv", "sqlite", KV), ("tx", "sqlite", TX))]
+    plan = "".join(f"{backend}-{program}-{store} backend={backend} -- /bin/{program} {arguments}\n"
+                   for backend in BACKENDS for program, store, arguments in jobs)
+    result = run_plan("native", plan, root)
+    for backend in BACKENDS:
+        for program, store, arguments in jobs:
+            line = f"{backend}-{program}-{store}"
+            expected = databases.native_digests(program, arguments)
+            report.check(f"{line}: the answers are those of the distribution's own library",
+                         expected and databases.values(result.records, line, "digest") == expected, result.explain)
+
+
+def test_records(report, root):
+    result = run_plan("native", "cross backend=none -- /bin/crossing\n", root)
+    times = [record for record in result.records if record.get("metric") == "entrance"]
+    report.check("crossing has records", len(times) > 10, result.explain)
+    report.equal("they are measured, in counts of the TSC", {(record["kind"], record["unit"]) for record in times}, {("measured", "tsc")})
+    rates = [record["value"] for record in result.records if record.get("metric") == "tsc_rate"]
+    report.check("each run says how fast that counts", len(rates) == 1 and rates[0] > 10**8, rates)
+
+
+def processes_of(group):
+    listed = subprocess.run(["ps", "-e", "-o", "pgid="], capture_output=True, text=True, check=True)
+    return sum(int(line) == group for line in listed.stdout.split())
+
+
+def test_interruption(report, root):
+    with tempfile.TemporaryDirectory(prefix="portcullis-native-") as folder:
+        plan = Path(folder) / "plan"
+        plan.write_text("first -- /bin/outcome exit 0\nspin -- /bin/outcome spin\n")
+        launcher = subprocess.Popen([LAUNCHER, "run", "--engine", "native", "--root", root, "--plan", plan, "--summary",
+                                     Path(folder) / "summary"], start_new_session=True, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 60
+        while not (Path(folder) / "summary").exists() or not (Path(folder) / "summary").read_text():
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        os.kill(launcher.pid, signal.SIGINT)
+        launcher.communicate(timeout=60)
+        report.equal("Ctrl-C ends the launcher", launcher.returncode, 128 + signal.SIGINT)
+        report.equal("what had ended is kept", len((Path(folder) / "summary").read_text().splitlines()), 1)
+        deadline = time.monotonic() + 60
+        while processes_of(launcher.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        report.equal("no process is left", processes_of(launcher.pid), 0)
+
+
+def test(report, _engine, root):
+    stage(root)
+    test_ends(report, root)
+    test_domains(report, root)
+    test_databases(report, root)
+    test_records(report, root)
+    test_interruption(report, root)
+
+
+if __name__ == "__main__":
+    on_engines(test, engines=("native",))
