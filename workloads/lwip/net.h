@@ -112,7 +112,9 @@ int net_reset(int socket);
 /* ---- progress ---------------------------------------------------------------------------------------------
  */
 
-#define NET_READABLE 1 /* data, the end of data, or a connection to accept; told once for each arrival */
+#define NET_READABLE                                                                                         \
+	1 /* data, the end of data, or a connection to accept; told once for each arrival, and while more    \
+	     datagrams wait */
 #define NET_WRITABLE 2 /* connected; or room again after net_send() had less than it wanted */
 #define NET_FAILED   4 /* the connection has ended: net_receive() says why */
 
@@ -140,7 +142,8 @@ struct net_send {
 struct net_receipt {
 	int32_t socket;
 	uint32_t what;   /* as in struct net_event */
-	int64_t result;  /* of net_receive(), if NET_READABLE on a TCP connection or UDP socket, else 0 */
+	int64_t result;  /* of net_receive(), if NET_READABLE on a connection or connected UDP socket, else 0
+	                  */
 	uint64_t offset; /* of the bytes received in the caller's buffer */
 };
 

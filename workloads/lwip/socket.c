@@ -151,11 +151,11 @@ static bool receive_burst(struct socket *socket, const struct net_burst *burst, 
 	if (!(receipt->what & NET_READABLE) || socket->state == SOCKET_LISTENING)
 		return true;
 	if (socket->kind == NET_UDP) {
+		if (socket->state != SOCKET_CONNECTED)
+			return true; /* a receipt has no place for the sender */
 		if (receipt->offset && udp_socket_next_size(socket) > room)
 			return false;
 		receipt->result = udp_socket_receive(socket, to, room, NULL);
-		if (socket->datagram_count)
-			socket_raise(socket, NET_READABLE);
 		return true;
 	}
 	if (!room)

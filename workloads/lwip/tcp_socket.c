@@ -295,6 +295,8 @@ long tcp_socket_receive(struct socket *socket, void *data, size_t size)
 			drop_first(socket);
 	}
 	acknowledge(socket->tcp, done);
+	if (done && !socket->first && socket->ended)
+		socket_raise(socket, NET_READABLE); /* the end came with the data */
 	return done ? (long)done : error;
 }
 

@@ -102,6 +102,8 @@ long udp_socket_receive(struct socket *socket, void *data, size_t size, struct n
 		done += piece;
 	}
 	drop_first(socket);
+	if (socket->datagram_count)
+		socket_raise(socket, NET_READABLE);
 	return (long)done;
 }
 

@@ -1,6 +1,6 @@
 # The network programs, over lwIP in a domain; NAME-direct links it directly, as the yardstick.
 NET := workloads/net
-NET_PROGRAMS := echo rr
+NET_PROGRAMS := bulk echo rr udp
 
 $(BUILD)/program/$(NET)/%.o: PROGRAM_CFLAGS += -Iworkloads -Iworkloads/lwip
 

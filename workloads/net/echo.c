@@ -4,6 +4,7 @@
  * datagram.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,13 @@
 /* Of a TCP connection: what was received and could not be sent back yet. */
 struct connection {
 	bool discards;
+	uint64_t received; /* bytes that were discarded */
 	size_t start, end; /* in data */
 	char *data;        /* NULL until it is needed */
 };
 
-static uint64_t connections = 1, size = 64, warm_up = 16;
+static uint64_t connections = 1, size = 64, warm_up = 16, stream;
+static char pattern[STATION_PATTERN + BUFFER_SIZE];
 static struct connection *of[NET_SOCKETS_MAX];
 static int echo, discard, datagrams;
 static uint64_t closed, received;
@@ -63,16 +66,28 @@ static void accept_all(int listener)
 static void count_bytes(size_t count)
 {
 	uint64_t before = received / size, after;
+	bool first = received == 0;
 
 	received += count;
 	after = received / size;
-	if (before < warm_up && after >= warm_up)
+	if (first || (before < warm_up && after >= warm_up))
 		station_read(&start);
 }
 
-static void drop(int socket)
+/* A stream at the discard port is the pattern, over and over. */
+static void check_stream(struct connection *connection, const char *data, size_t count)
 {
-	if (++closed == 1)
+	if (memcmp(data, pattern + connection->received % STATION_PATTERN, count))
+		station_fail("the stream is damaged behind byte %" PRIu64, connection->received);
+	connection->received += count;
+}
+
+/* A connection that was cut does not count: the server goes on without it. */
+static void drop(int socket, bool orderly)
+{
+	if (orderly && of[socket]->discards && of[socket]->received != stream)
+		station_fail("%" PRIu64 " bytes have arrived, not %" PRIu64, of[socket]->received, stream);
+	if (orderly && ++closed == 1)
 		station_read(&end);
 	finished = closed == connections;
 	net_close(socket);
@@ -108,8 +123,13 @@ static bool flush(int socket, struct connection *connection)
 
 static void send_back(int socket, struct connection *connection, const char *data, size_t count)
 {
-	long sent = connection->discards ? (long)count : net_send(socket, data, count);
+	long sent;
 
+	if (connection->discards) {
+		check_stream(connection, data, count);
+		return;
+	}
+	sent = net_send(socket, data, count);
 	if (sent < (long)count)
 		keep(connection, data + (sent > 0 ? sent : 0), count - (size_t)(sent > 0 ? sent : 0));
 }
@@ -129,7 +149,7 @@ static void serve(int socket)
 		}
 	} while (count == sizeof(buffer) && connection->start == connection->end);
 	if (count == 0 || (count < 0 && count != -EAGAIN))
-		drop(socket);
+		drop(socket, count == 0);
 }
 
 static void serve_datagrams(void)
@@ -203,11 +223,13 @@ static unsigned answer(const struct net_receipt *receipt, const char *data, unsi
 		handle(receipt->socket);
 	} else if (receipt->result > 0) {
 		count_bytes((size_t)receipt->result);
-		if (!connection->discards)
+		if (connection->discards)
+			check_stream(connection, data + receipt->offset, (size_t)receipt->result);
+		else
 			sends[count++] = (struct net_send){receipt->socket, (uint32_t)receipt->result,
 			                                   data + receipt->offset, 0};
 	} else {
-		drop(receipt->socket);
+		drop(receipt->socket, receipt->result == 0);
 	}
 	return count;
 }
@@ -270,12 +292,17 @@ int main(int argc, char **argv)
 	         .help = "requests before the accounts start",
 	         .number = &warm_up,
 	         .most = 1000000},
+	        {.name = "--stream",
+	         .help = "bytes that each connection to the discard port brings",
+	         .number = &stream,
+	         .most = UINT64_MAX},
 	        {.name = "--case", .help = "for the records", .number = &kind, .choices = kinds},
 	        STATION_ARGUMENTS,
 	};
 
-	arguments_parse("net-echo", "Echoes and discards, for net-rr, which starts it.", table,
-	                sizeof(table) / sizeof(table[0]), argc, argv);
+	arguments_parse("net-echo", "Echoes and discards, for net-rr, net-bulk and net-udp, which start it.",
+	                table, sizeof(table) / sizeof(table[0]), argc, argv);
+	station_fill(pattern, sizeof(pattern));
 	station_open_server("net-echo");
 	open_sockets();
 	if (station.interface == STATION_BURST)

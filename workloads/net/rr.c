@@ -11,7 +11,6 @@
 #include "station.h"
 
 #define SIZE_MAX_MESSAGE 65536
-#define PATTERN          4096 /* requests begin at offsets below this in the contents */
 #define CONNECTIONS_MAX  64
 
 struct connection {
@@ -22,8 +21,8 @@ struct connection {
 	uint64_t digest;
 };
 
-static uint64_t size = 64, connections = 1, requests = 1000, warm_up = 16;
-static char contents[PATTERN + SIZE_MAX_MESSAGE];
+static uint64_t size = 64, connections = 1, requests = 1000, warm_up = 16, resets;
+static char contents[STATION_PATTERN + SIZE_MAX_MESSAGE];
 static char answers[CONNECTIONS_MAX][SIZE_MAX_MESSAGE]; /* as far as they have arrived */
 static struct connection all[CONNECTIONS_MAX], *of[NET_SOCKETS_MAX];
 static uint64_t done;
@@ -32,8 +31,8 @@ static struct station_accounts start, end;
 
 static const char *request_of(const struct connection *connection)
 {
-	return contents +
-	       random_mix(connection->number * CONNECTIONS_MAX + (uint64_t)(connection - all)) % PATTERN;
+	return contents + random_mix(connection->number * CONNECTIONS_MAX + (uint64_t)(connection - all)) %
+	                          STATION_PATTERN;
 }
 
 /* Each connection has the same number of requests, so that the answers do not depend on who is faster. */
@@ -210,15 +209,6 @@ static void run_burst(void)
 /* ---- the program ------------------------------------------------------------------------------------------
  */
 
-static void fill_contents(void)
-{
-	struct random random;
-
-	random_seed(&random, station.seed);
-	for (size_t i = 0; i < sizeof(contents); i++)
-		contents[i] = (char)random_next(&random);
-}
-
 static void start_server(const char *self)
 {
 	char size_text[24], connections_text[24], warm_up_text[24];
@@ -230,6 +220,19 @@ static void start_server(const char *self)
 	snprintf(connections_text, sizeof(connections_text), "%" PRIu64, connections);
 	snprintf(warm_up_text, sizeof(warm_up_text), "%" PRIu64, warm_up);
 	station_start_server(self, "net-echo", more);
+}
+
+/* Connections that are cut in mid-request: the server must go on. */
+static void cut_connections(void)
+{
+	for (uint64_t i = 0; i < resets; i++) {
+		int socket = station_connect(NET_TCP, STATION_ECHO_PORT);
+		long sent = net_send(socket, contents, size / 2 + 1);
+
+		if (sent < 0 || net_reset(socket))
+			station_fail("a connection cannot be cut");
+		station_wait();
+	}
 }
 
 static void report(void)
@@ -278,15 +281,20 @@ int main(int argc, char **argv)
 	         .number = &warm_up,
 	         .least = 1,
 	         .most = 1000000},
+	        {.name = "--resets",
+	         .help = "connections that are cut in mid-request before the others",
+	         .number = &resets,
+	         .most = 100000},
 	        STATION_ARGUMENTS,
 	};
 
 	arguments_parse("net-rr",
 	                "Sends requests over TCP to net-echo, which it starts, and checks the answers.",
 	                table, sizeof(table) / sizeof(table[0]), argc, argv);
-	fill_contents();
+	station_fill(contents, sizeof(contents));
 	station_open_client("net-rr");
 	start_server(argv[0]);
+	cut_connections();
 	for (uint64_t i = 0; i < connections; i++) {
 		all[i].socket = station_connect(NET_TCP, STATION_ECHO_PORT);
 		of[all[i].socket] = &all[i];

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/random.h"
 #include "common/ticks.h"
 #include "portcullis/portcullis.h"
 
@@ -39,6 +40,16 @@ _Noreturn void station_fail(const char *format, ...)
 	if (server > 0)
 		kill(server, SIGKILL);
 	exit(1);
+}
+
+void station_fill(char *contents, size_t size)
+{
+	struct random random;
+
+	random_seed(&random, station.seed);
+	for (size_t i = 0; i < size; i++)
+		contents[i] =
+		        i < STATION_PATTERN ? (char)random_next(&random) : contents[i - STATION_PATTERN];
 }
 
 /* ---- opening ----------------------------------------------------------------------------------------------

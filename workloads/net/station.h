@@ -6,6 +6,7 @@
 #define NET_STATION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/arguments.h"
@@ -77,6 +78,13 @@ extern const char *const station_interfaces[]; /* calls, burst */
 
 /* One sentence on stderr, and the end with status 1. */
 _Noreturn __attribute__((format(printf, 1, 2))) void station_fail(const char *format, ...);
+
+/*
+ * Contents of messages, from the seed, the same on both ends: byte i equals byte i + STATION_PATTERN, so that
+ * a stream can be checked wherever it is cut.
+ */
+#define STATION_PATTERN 4096
+void station_fill(char *contents, size_t size);
 
 /* Attaches to the library and opens the stack. `name` is the program's. */
 void station_open_client(const char *name);

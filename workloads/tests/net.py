@@ -19,9 +19,26 @@ CASES = (
     ("one-byte", "--size 1"),
     ("connections", "--requests 640 --connections 64"),
     ("connections-burst", "--requests 640 --connections 64 --interface burst"),
+    ("resets", "--resets 300"),
+    ("resets-burst", "--resets 300 --interface burst"),
     ("slow", "--requests 50 --latency 100000 --bandwidth 100"),
     ("loss", "--latency 5000 --loss 200"),
     ("reordering", "--latency 5000 --size 8000 --requests 50 --reorder 3000"),
+)
+
+# The other programs: name, arguments. On each backend through both interfaces.
+OTHERS = (
+    ("bulk", "net-bulk --messages 32"),
+    ("udp", "net-udp --requests 100 --connections 4"),
+)
+# On none alone.
+OTHER_CASES = (
+    ("bulk-small", "net-bulk --messages 200 --size 64"),
+    ("bulk-connections", "net-bulk --messages 64 --size 4000 --connections 16 --interface burst"),
+    ("bulk-loss", "net-bulk --messages 8 --size 65536 --loss 100"),
+    ("bulk-unchecked", "net-bulk --messages 32 --checksums off"),
+    ("udp-large", "net-udp --requests 8 --size 65507"),
+    ("udp-loss", "net-udp --requests 60 --loss 500 --reorder 500 --patience 2000000"),
 )
 
 REFUSED = (
@@ -30,6 +47,11 @@ REFUSED = (
     ("--interface shout", 2, "net-rr: --interface shout: must be one of calls burst"),
     ("--loss 6000", 2, "net-rr: --loss 6000: not a number from 0 to 5000"),
     ("--colour 1", 2, "net-rr: --colour: unknown option; net-rr --help lists them"),
+)
+
+WRONG = (
+    ("net-bulk", "--messages 0", 2, "net-bulk: --messages 0: not a number from 1 to 100000000"),
+    ("net-udp", "--size 7", 2, "net-udp: --size 7: not a number from 8 to 65507"),
 )
 
 FRAME_MAX = 1514
@@ -80,8 +102,33 @@ def check_recording(report, engine, console):
     report.check(f"{engine}: the recording holds each request and its answer", len(payload) >= 2 * 5, f"{len(payload)} frames with data")
 
 
+def test_others(report, engine, root, backends):
+    """Streams and datagrams: the server checks the one, the client the other, so that a program that ends well has right answers."""
+    plan = [f"direct-{name} -- /bin/{command.replace(' ', '-direct ', 1)}" for name, command in OTHERS]
+    plan += [f"{backend}-{name}-{interface} backend={backend} {BUDGET} -- /bin/{command} --interface {interface}"
+             for backend in backends for name, command in OTHERS for interface in ("calls", "burst")]
+    plan += [f"{name} backend=none {BUDGET} -- /bin/{command}" for name, command in OTHER_CASES]
+    plan += [f"wrong{number} backend=none -- /bin/{program} {arguments}" for number, (program, arguments, _, _) in enumerate(WRONG)]
+    result = run_plan(engine, "\n".join(plan) + "\n", root, memory=64, timeout=180)
+    for line in plan[:len(plan) - len(WRONG)]:
+        name = line.split()[0]
+        report.check(f"{engine}: {name} ends", result.outcome(name).get("status") == 0, result.explain)
+    answers = re.findall(r"^net-udp: 100 requests of 64 bytes, 4 .*, digest ([0-9a-f]+)$", result.console, re.MULTILINE)
+    report.check(f"{engine}: net-udp has the same answers on each backend, through both interfaces and by the direct link",
+                 len(answers) == 1 + 2 * len(backends) and len(set(answers)) == 1, answers)
+    for number, (program, arguments, status, sentence) in enumerate(WRONG):
+        report.check(f"{engine}: {program} {arguments}: one sentence", sentence in result.console and
+                     result.outcome(f"wrong{number}").get("status") == status, result.console[-300:])
+    if engine == "bochs":
+        for name, _ in OTHERS:
+            direct, none = cost(result.records, f"direct-{name}"), cost(result.records, f"none-{name}-calls")
+            report.check(f"bochs: {name}: none takes at most 1 % more instructions than the direct link",
+                         0 < none <= direct * NONE_OVERHEAD_MAX, f"{none} against {direct}")
+
+
 def test(report, engine, root):
-    stage(root, ("net-rr", "net-echo", "net-rr-direct", "net-echo-direct"), ("lwip",))
+    programs = ("net-rr", "net-echo", "net-bulk", "net-udp")
+    stage(root, (*programs, *(f"{program}-direct" for program in programs)), ("lwip",))
     shutil.copy(BUILD / "root" / "bin" / "busybox", root / "bin")
     backends = backends_of(report, engine)
     plan = [f"direct -- /bin/net-rr-direct {COMMON}"]
@@ -108,7 +155,7 @@ def test(report, engine, root):
     report.check(f"{engine}: 64 connections have the same answers through both interfaces",
                  any(shape[2] == 64 and len(found) == 2 and found[0] == found[1] for shape, found in by_shape.items()), by_shape)
     report.check(f"{engine}: frames that are lost change no answer", by_shape.get((REQUESTS, 64, 1), []).count(expected) ==
-                 3 + 2 * len(backends), by_shape.get((REQUESTS, 64, 1)))
+                 5 + 2 * len(backends), by_shape.get((REQUESTS, 64, 1)))
     report.check(f"{engine}: another seed gives other answers", len(set(by_shape.get((REQUESTS, 64, 1), []))) == 2, by_shape)
     if engine == "bochs":
         direct, none = cost(result.records, "direct"), cost(result.records, "none-calls")
@@ -123,6 +170,7 @@ def test(report, engine, root):
         report.check("bochs: lost frames cost time", lost and plain and lost > 2 * plain, f"{lost} against {plain}")
     check_recording(report, engine, result.console)
     check_refused(report, engine, result, "net-rr", REFUSED)
+    test_others(report, engine, root, backends)
 
 
 if __name__ == "__main__":
