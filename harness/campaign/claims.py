@@ -9,7 +9,7 @@ HOLDS, PARTLY, FAILS, NO_DATA = "holds", "holds in part", "does not hold", "no d
 PAPER_RATE = 2.3e6  # entrances a second on a core
 CLOSE = 1.25  # C3: "close to unprotected" is at most this many times the cost of `none`; the bound is ours
 OTHERS = ("kernel", "syscall", "vmfunc")  # what C1 compares PKU with
-APPLICATIONS = ("net", "db-kv", "db-tx", "stack")
+APPLICATIONS = ("net", "net-bulk", "db-kv", "db-tx", "stack")
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,13 @@ def applications(data):
 
 def costs_relative(rows, experiment, backend):
     """Cost of one operation relative to `none`, at every point that both have."""
-    costs = {(row["backend"], row["settings"]): row["median"] for row in rows
+    costs = {(row["backend"], (row["workload"], row["settings"])): row["median"] for row in rows
              if row["experiment"] == experiment and row["metric"] in COSTS and "buckets" not in row}
-    return [value / costs["none", settings] for (name, settings), value in costs.items()
-            if name == backend and costs.get(("none", settings))]
+    return [value / costs["none", point] for (name, point), value in costs.items()
+            if name == backend and costs.get(("none", point))]
 
 
-COSTS = ("operation", "request", "transaction", "cost")  # metrics that are the cost of one operation
+COSTS = ("operation", "elapsed")  # metrics that are the cost of one operation
 
 
 def failures(data):

@@ -60,8 +60,8 @@ def short(value):
 
 
 def value_of(row, name):
-    """What a row is at in the figure: its backend, or one of its labels."""
-    return row["backend"] if name == "backend" else row["labels"].get(name, "")
+    """What a row is at in the figure: its backend, its program, or one of its labels."""
+    return row[name] if name in ("backend", "workload") else row["labels"].get(name, "")
 
 
 class Figure:
@@ -91,7 +91,7 @@ class Figure:
             where["case"] = wanted["case"]
         rows = [row for row in (data.modelled if self.numbers == "modelled" else data.rows)
                 if row["metric"] == wanted.get("metric", row["metric"])
-                and all(row["labels"].get(key) in (value if isinstance(value, list) else [value]) for key, value in where.items())]
+                and all(value_of(row, key) in (value if isinstance(value, list) else [value]) for key, value in where.items())]
         return relative(rows, wanted["relative_to"]) if "relative_to" in wanted else rows
 
     def groups(self, rows):
@@ -116,10 +116,13 @@ class Figure:
 
 def relative(rows, backend):
     """Each row divided by that of `backend` at the same point."""
-    bases = {(row["metric"], row["settings"]): row["median"] for row in rows if row["backend"] == backend}
+    def point(row):
+        return row["workload"], row["metric"], row["settings"]
+
+    bases = {point(row): row["median"] for row in rows if row["backend"] == backend}
     found = []
     for row in rows:
-        base = bases.get((row["metric"], row["settings"]))
+        base = bases.get(point(row))
         if base:
             found.append({**row, "unit": f"times {backend}",
                           **{key: row[key] / base for key in ("median", "low", "high", "least", "most")}})

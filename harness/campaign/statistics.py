@@ -57,11 +57,13 @@ def rows(experiment, runs, records):
     for record in records:
         if record["line"] in order:
             labels = {**runs[order[record["line"]]].labels, **record.get("args", {})}
-            key = (order[record["line"]], tuple(labels.items()), record["metric"], record["kind"], record["unit"])
+            # The kernel's own records name the line, which is the program's.
+            program = experiment.workload if record["workload"] == record["line"] else record["workload"]
+            key = (order[record["line"]], program, tuple(labels.items()), record["metric"], record["kind"], record["unit"])
             groups.setdefault(key, []).append(record)
-    for (_, labels, metric, kind, unit), group in sorted(groups.items(), key=lambda item: item[0][0]):
+    for (_, program, labels, metric, kind, unit), group in sorted(groups.items(), key=lambda item: item[0][0]):
         first = group[0]
-        row = {"experiment": experiment.name, "workload": experiment.workload, "backend": first["backend"],
+        row = {"experiment": experiment.name, "workload": program, "backend": first["backend"],
                "settings": " ".join(f"{key}={value}" for key, value in labels), "labels": dict(labels), "metric": metric,
                "kind": kind, "unit": unit, "engine": first["engine"], "profile": first.get("profile", ""),
                "samples": sum(record["n"] for record in group), "subtracted": first.get("subtracted", "")}

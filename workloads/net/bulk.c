@@ -15,16 +15,17 @@ struct connection {
 	uint64_t sent; /* bytes */
 };
 
-static uint64_t size = 16384, connections = 1, messages = 64;
+static uint64_t size = 16384, connections = 1, messages = 64, warm_up = 16;
 static char contents[STATION_PATTERN + SIZE_MAX_MESSAGE];
 static struct connection all[CONNECTIONS_MAX], *of[NET_SOCKETS_MAX];
 static uint64_t complete; /* connections with nothing more to send */
+static uint64_t total;    /* bytes sent on all */
 static struct station_accounts start, end;
 
 /* Of each connection, so that all have the same to do. */
 static uint64_t bytes(void)
 {
-	return (messages + connections - 1) / connections * size;
+	return (messages + warm_up + connections - 1) / connections * size;
 }
 
 /* The rest of the message that is under way. */
@@ -42,6 +43,9 @@ static bool took(struct connection *connection, int64_t count)
 	if (count < 0)
 		station_fail("cannot send: %s", strerror((int)-count));
 	connection->sent += (uint64_t)count;
+	if (total < warm_up * size && total + (uint64_t)count >= warm_up * size)
+		station_read(&start);
+	total += (uint64_t)count;
 	if (connection->sent < bytes())
 		return true;
 	complete++;
@@ -138,21 +142,22 @@ static void run_burst(void)
 
 static void start_server(const char *self)
 {
-	char size_text[24], connections_text[24], bytes_text[24];
+	char size_text[24], connections_text[24], bytes_text[24], warm_up_text[24];
 	const char *const more[] = {"--size",   size_text, "--connections", connections_text, "--stream",
-	                            bytes_text, "--case",  "bulk",          "--warm-up",      "0",
+	                            bytes_text, "--case",  "bulk",          "--warm-up",      warm_up_text,
 	                            NULL};
 
 	snprintf(size_text, sizeof(size_text), "%" PRIu64, size);
 	snprintf(connections_text, sizeof(connections_text), "%" PRIu64, connections);
 	snprintf(bytes_text, sizeof(bytes_text), "%" PRIu64, bytes());
+	snprintf(warm_up_text, sizeof(warm_up_text), "%" PRIu64, warm_up);
 	station_start_server(self, "net-echo", more);
 }
 
 static void report(void)
 {
 	static struct record_source source = {.experiment = "net", .workload = "net-bulk"};
-	uint64_t total = bytes() / size * connections;
+	uint64_t counted = bytes() / size * connections - warm_up;
 
 	source.backend = portcullis_backend();
 	source.seed = station.seed;
@@ -160,10 +165,10 @@ static void report(void)
 	records_arguments("\"case\":\"bulk\",\"bytes\":%" PRIu64 ",\"connections\":%" PRIu64
 	                  ",\"checksums\":%" PRIu64 ",\"interface\":\"%s\"",
 	                  size, connections, station.checksums, station_interfaces[station.interface]);
-	station_record(&start, &end, total);
+	station_record(&start, &end, counted);
 	printf("net-bulk: %" PRIu64 " messages of %" PRIu64 " bytes, %" PRIu64 " connections: %" PRIu64
 	       " ticks each\n",
-	       total, size, connections, (end.ticks - start.ticks) / total);
+	       counted, size, connections, (end.ticks - start.ticks) / counted);
 }
 
 int main(int argc, char **argv)
@@ -184,6 +189,11 @@ int main(int argc, char **argv)
 	         .number = &messages,
 	         .least = 1,
 	         .most = 100000000},
+	        {.name = "--warm-up",
+	         .help = "messages before them",
+	         .number = &warm_up,
+	         .least = 1,
+	         .most = 1000000},
 	        STATION_ARGUMENTS,
 	};
 
@@ -197,15 +207,14 @@ int main(int argc, char **argv)
 		all[i].socket = station_connect(NET_TCP, STATION_DISCARD_PORT);
 		of[all[i].socket] = &all[i];
 	}
-	station_read(&start);
 	if (station.interface == STATION_BURST)
 		run_burst();
 	else
 		run_calls();
+	station_read(&end);
 	for (uint64_t i = 0; i < connections; i++)
 		net_close(all[i].socket);
 	station_finish(NULL);
-	station_read(&end);
 	report();
 	return 0;
 }
