@@ -3,6 +3,7 @@
 from campaign.figures import quote, style_of
 
 KEYS = {}
+DECADE = 10  # a narrower range is not drawn logarithmically: it would have no marks at its axis
 
 
 def shares(buckets):
@@ -18,7 +19,7 @@ def draw(figure, data):
     rows = [row for row in figure.select(data) if row.get("buckets")]
     if not rows:
         return None
-    blocks, plots = [], []
+    blocks, plots, seen = [], [], []
     least = min(1 / sum(count for _, count in row["buckets"]) for row in rows)
     for index, (name, group) in enumerate(figure.groups(rows).items()):
         buckets = {}
@@ -27,12 +28,13 @@ def draw(figure, data):
                 buckets[value] = buckets.get(value, 0) + count
         points = [(value, max(share, least / 2)) for value, share in shares(sorted(buckets.items()))]
         points.insert(0, (points[0][0], 1))
+        seen += [value for value, _ in points]
         blocks.append(f"$series{index} << END\n" + "\n".join(f"{value} {share:g}" for value, share in points) + "\nEND")
         plots.append(f"$series{index} using 1:2 with fsteps lw 2 {style_of(index)} title {quote(name)}")
     what = figure.get("x_label", figure.get("metric"))
     commands = [*blocks, "set grid", "set key outside right top", "set logscale y 10", f"set yrange [{least / 2:g}:1]",
                 "set format y '%g'", f"set xlabel {quote(what + ' (' + rows[0]['unit'] + ')')}",
                 f"set ylabel {quote('share of values above x (' + rows[0]['kind'] + ')')}"]
-    if "x" in figure.get("logarithmic", ""):
+    if "x" in figure.get("logarithmic", "") and max(seen) > DECADE * max(min(seen), 1):
         commands += ["set logscale x 2", "set autoscale xfix"]
     return commands, plots
