@@ -72,14 +72,21 @@ def modelled_row(row, events, profile, profiles):
             "events": events, "by_profile": by_profile, "mark": ""}
 
 
+# Metrics that cover all processes of a run; the others are of one program alone.
+OF_ALL = ("elapsed",)
+
+
 def model(rows, backends, profile, profiles):
     """Modelled rows for all counted rows whose entrances are known: a row `entrances` at the same point."""
     points = {}
     for row in rows:
         if row["unit"] in ("entrances", "system calls"):
-            points.setdefault((row["experiment"], row["backend"], row["settings"]), {})[row["unit"]] = row["median"]
+            for program in (row["workload"], None):  # None: of all together
+                known = points.setdefault((row["experiment"], program, row["backend"], row["settings"]), {})
+                known[row["unit"]] = known.get(row["unit"], 0) + row["median"]
     for row in rows:
-        known = points.get((row["experiment"], row["backend"], row["settings"]))
+        program = None if row["metric"] in OF_ALL else row["workload"]
+        known = points.get((row["experiment"], program, row["backend"], row["settings"]))
         if row["unit"] == "instructions" and "buckets" not in row and known and row["backend"] in backends:
             events = events_of(backends[row["backend"]], known.get("entrances", 0), known.get("system calls", 0))
             made = modelled_row(row, events, profile, profiles)

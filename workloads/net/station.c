@@ -293,6 +293,6 @@ void station_record(const struct station_accounts *start, const struct station_a
 	records_number("kernel", "ticks", (double)(end->system - start->system) * per_nanosecond * each, n);
 	records_number("entrances", "entrances",
 	               (double)(end->library.entrances - start->library.entrances) * each, n);
-	records_number("waits", "waits", (double)(end->waits - start->waits) * each, n);
+	records_number("waits", "system calls", (double)(end->waits - start->waits) * each, n);
 	records_number("copied", "bytes", (double)copied * each, n);
 }

@@ -123,7 +123,7 @@ void station_read(struct station_accounts *accounts);
 /*
  * Records what happened from `start` to `end`, for each of n operations: ticks that passed for all; those of
  * this process in the library, in the application (all other user time, gates too) and in the kernel;
- * entrances, waits, bytes copied.
+ * entrances, waits (a system call each), bytes copied.
  */
 void station_record(const struct station_accounts *start, const struct station_accounts *end, uint64_t n);
 
