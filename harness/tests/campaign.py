@@ -139,11 +139,15 @@ def test_profiles(folder):
         said = refusal(profiles.Profile, written(folder, "p.toml", PROFILE.replace(old, new, 1)))
         check(name, expected in said, said)
     check("an unknown profile is refused", "unknown cost profile 'pp'" in refusal(profiles.choose, {"p": profile}, "pp"))
-    point = {"experiment": "e", "backend": "pku", "settings": "", "labels": {}, "metric": "entrance", "kind": "counted", "unit": "instructions",
-             "engine": "x", "profile": "", "median": 35, "mark": ""}
+    point = {"experiment": "e", "workload": "w", "backend": "pku", "settings": "", "labels": {}, "metric": "entrance",
+             "kind": "counted", "unit": "instructions", "engine": "x", "profile": "", "median": 35, "mark": ""}
     made = list(profiles.model([point, {**point, "metric": "entrances", "unit": "entrances", "median": 1}], KNOWN, profile, {"p": profile}))
     check("a model is a row of its own kind and names its profile",
           [(row["kind"], row["unit"], row["profile"], row["median"]) for row in made] == [("modelled", "cycles", "p", 73)], made)
+    two = [{**point, "metric": "elapsed"}, *({**point, "workload": program, "metric": "entrances", "unit": "entrances", "median": count}
+                                             for program, count in (("w", 1), ("v", 2)))]
+    check("time that passes for all programs has the entrances of all",
+          [row["median"] for row in profiles.model(two, KNOWN, profile, {"p": profile})] == [149])
     check("without the number of entrances there is no model", not list(profiles.model([point], KNOWN, profile, {"p": profile})))
 
 
