@@ -83,15 +83,13 @@ long portcullis_copy_in_string(char *to, const char *application, size_t size)
 
 void portcullis_lock(struct portcullis_lock *lock)
 {
-	unsigned ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
-
-	while (__atomic_load_n(&lock->served, __ATOMIC_ACQUIRE) != ticket)
+	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE))
 		sched_yield();
 }
 
 void portcullis_unlock(struct portcullis_lock *lock)
 {
-	__atomic_store_n(&lock->served, lock->served + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
 }
 
 /* One address space without borders: everything is everybody's. */

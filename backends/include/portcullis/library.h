@@ -27,12 +27,12 @@ void portcullis_free(void *memory);
 size_t portcullis_usable_size(const void *memory); /* of an allocated block: bytes, at least as asked for */
 
 /*
- * Mutual exclusion among the threads inside the domain, of all its clients, in the order in which they come;
- * zeroes: free. The kernel ends no thread inside a domain unless it fails the domain, so a lock is never left held.
- * Not recursive; keep it for a bounded time.
+ * Mutual exclusion among the threads inside the domain, of all its clients; zeroes: free. The kernel ends no
+ * thread inside a domain unless it fails the domain, so a lock is never left held. Not recursive. Threads do not take
+ * turns, but none waits for ever. Keep it for a bounded time.
  */
 struct portcullis_lock {
-	unsigned next, served; /* tickets */
+	unsigned held, urgent; /* 1; threads that have waited long */
 };
 void portcullis_lock(struct portcullis_lock *lock);
 void portcullis_unlock(struct portcullis_lock *lock);
