@@ -22,7 +22,7 @@ COLOURS = ("#1b3a5c", "#c8502d", "#7fa8c9", "#e0b34c", "#4c7a4c", "#7b4b94", "#a
 DASHES = ("1", "2", "3", "4", "5", "'_. '", "'__  '", "'-_'")
 WHISKERS = "with vectors heads size screen 0.004,90 lw 1.5 lc black notitle"  # using x:low:(0):(high-low)
 
-KEYS = {"kind": str, "name": str, "title": str, "metric": str, "case": str, "where": dict, "x": str, "x_label": str,
+KEYS = {"kind": str, "name": str, "title": str, "metric": (str, list), "case": str, "where": dict, "x": str, "x_label": str,
         "y_label": str, "series": str, "logarithmic": str, "numbers": str, "relative_to": str}
 NUMBERS = ("records", "modelled")
 
@@ -60,8 +60,8 @@ def short(value):
 
 
 def value_of(row, name):
-    """What a row is at in the figure: its backend, its program, or one of its labels."""
-    return row[name] if name in ("backend", "workload") else row["labels"].get(name, "")
+    """What a row is at in the figure: its backend, program or metric, or one of its labels."""
+    return row[name] if name in ("backend", "workload", "metric") else row["labels"].get(name, "")
 
 
 class Figure:
@@ -89,8 +89,9 @@ class Figure:
         where = dict(wanted.get("where", {}))
         if "case" in wanted:
             where["case"] = wanted["case"]
+        metrics = wanted.get("metric", [])
         rows = [row for row in (data.modelled if self.numbers == "modelled" else data.rows)
-                if row["metric"] == wanted.get("metric", row["metric"])
+                if (not metrics or row["metric"] in (metrics if isinstance(metrics, list) else [metrics]))
                 and all(value_of(row, key) in (value if isinstance(value, list) else [value]) for key, value in where.items())]
         return relative(rows, wanted["relative_to"]) if "relative_to" in wanted else rows
 

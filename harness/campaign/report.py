@@ -27,7 +27,7 @@ def pivot(figure, data):
         for key, value in row["labels"].items():
             values.setdefault(key, set()).add(value)
     label = {id(row): ", ".join(f"{key} {value}" for key, value in row["labels"].items() if len(values[key]) > 1)
-             + ("" if figure.get("metric") else f" {row['metric']}") for row in rows}
+             + ("" if isinstance(figure.get("metric"), str) else f" {row['metric']}") for row in rows}
     columns = list(dict.fromkeys(label.values()))
     lines = []
     for backend in dict.fromkeys(row["backend"] for row in rows):
