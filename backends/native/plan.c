@@ -275,6 +275,8 @@ static void say_what_is_missing(const struct plan_line *line)
 		say("%s: memory= limits nothing on Linux%s\n", line->id, "");
 	if (line->budget)
 		say("%s: budget= limits nothing on Linux%s\n", line->id, "");
+	if (line->defer == PLAN_DEFER_FLAG)
+		say("%s: defer= changes nothing on Linux%s\n", line->id, "");
 }
 
 /* Executes one run. True when its program exited with status 0. */

@@ -3,8 +3,11 @@
 #include "domain/backend.h"
 #include "domain/build.h"
 #include "domain/fail.h"
+#include "domain/thread_page.h"
 #include "domain/upcall.h"
 #include "options.h"
+#include "plan/plan.h"
+#include "plan/run.h"
 #include "proc/process.h"
 #include "x86/cpu.h"
 #include "x86/features.h"
@@ -99,13 +102,27 @@ void domain_watch_exit(void)
 	load_exit_watch(thread->exit_watch);
 }
 
+/* The word of the thread's page that says that an event waits. */
+static uint64_t *pending_flag(struct thread *thread)
+{
+	return thread->stack_tops +
+	       (PORTCULLIS_THREAD_PAGE_PENDING - THREAD_PAGE_STACKS) / (int)sizeof(uint64_t);
+}
+
 bool domain_defer_event(void)
 {
-	if (!domain_inside())
+	struct thread *thread = current_thread();
+
+	if (!domain_inside()) {
+		*pending_flag(thread) = 0;
 		return upcall_is_active(); /* where domains are open to all */
+	}
 	if (option_holds("weaken", "defer"))
 		return false;
-	domain_watch_exit();
+	if (thread->process->run->line->defer == PLAN_DEFER_FLAG)
+		*pending_flag(thread) = 1;
+	else
+		domain_watch_exit();
 	return true;
 }
 

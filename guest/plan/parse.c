@@ -171,21 +171,36 @@ static bool set_backend(struct parser *parser, const char *key, const char *valu
 	return true;
 }
 
+/* One of the names: its index. `expected` is the list in words. */
+static bool set_choice(struct parser *parser, const char *key, const char *value, const char *const names[],
+                       const char *expected, unsigned *to)
+{
+	for (unsigned i = 0; names[i]; i++) {
+		if (!strcmp(value, names[i])) {
+			*to = i;
+			return true;
+		}
+	}
+	return FAIL(parser, "%s=%s: expected %s", key, value, expected);
+}
+
 static bool set_scrub(struct parser *parser, const char *key, const char *value)
 {
 	static const char *const names[] = {
 	        [PLAN_SCRUB_NONE] = "none",
 	        [PLAN_SCRUB_GENERAL] = "general",
 	        [PLAN_SCRUB_VECTOR] = "vector",
+	        NULL,
 	};
 
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!strcmp(value, names[i])) {
-			parser->line->scrub = (enum plan_scrub)i;
-			return true;
-		}
-	}
-	return FAIL(parser, "%s=%s: expected none, general or vector", key, value);
+	return set_choice(parser, key, value, names, "none, general or vector", &parser->line->scrub);
+}
+
+static bool set_defer(struct parser *parser, const char *key, const char *value)
+{
+	static const char *const names[] = {[PLAN_DEFER_WATCH] = "watch", [PLAN_DEFER_FLAG] = "flag", NULL};
+
+	return set_choice(parser, key, value, names, "watch or flag", &parser->line->defer);
 }
 
 static bool add_variable(struct parser *parser, const char *key, const char *value)
@@ -213,7 +228,7 @@ static const struct key {
         {"ticks", set_ticks, false},     {"memory", set_memory, false}, {"repeat", set_repeat, false},
         {"env", add_variable, true},     {"uid", set_uid, false},       {"cwd", set_cwd, false},
         {"stdin", set_input, false},     {"scrub", set_scrub, false},   {"budget", set_budget, false},
-        {"backend", set_backend, false},
+        {"backend", set_backend, false}, {"defer", set_defer, false},
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
@@ -358,6 +373,7 @@ static void set_defaults(struct plan_line *line)
 	line->id[0] = '\0';
 	line->backend = "none";
 	line->scrub = PLAN_SCRUB_NONE;
+	line->defer = PLAN_DEFER_WATCH;
 	line->budget = line->ticks = line->memory = 0;
 	line->repeat = 1;
 	line->uid = 0;

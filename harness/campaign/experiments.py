@@ -10,7 +10,7 @@ from .settings_file import SettingsFile, nearest
 KEYS = {"title": str, "workload": str, "arguments": list, "quick": list, "full": list, "backends": list, "repetitions": int,
         "memory": str, "settings": dict, "sweep": dict, "quick_sweep": dict, "figure": (dict, list)}
 # Settings of a plan's line that an experiment may choose (guest/plan/plan.h).
-PLAN_SETTINGS = ("scrub", "budget", "ticks", "memory", "uid", "stdin", "cwd", "env")
+PLAN_SETTINGS = ("scrub", "budget", "defer", "ticks", "memory", "uid", "stdin", "cwd", "env")
 MODES = ("quick", "normal", "full")
 FULL_REPETITIONS = 5  # times those of the file
 IDENTITY_MAX = 127  # PLAN_ID_MAX - 1

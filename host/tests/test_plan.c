@@ -31,7 +31,7 @@ static void defaults(void)
 	CHECK_TEXT(line.backend, "none");
 	CHECK_TEXT(line.cwd, "/");
 	CHECK_TEXT(line.input, "/dev/null");
-	CHECK(line.scrub == PLAN_SCRUB_NONE);
+	CHECK(line.scrub == PLAN_SCRUB_NONE && line.defer == PLAN_DEFER_WATCH);
 	CHECK(line.repeat == 1 && !line.ticks && !line.memory && !line.uid && !line.budget);
 	CHECK_TEXT(line.argv[0], "/bin/x");
 	CHECK(!line.argv[1] && !line.envp[0]);
@@ -41,10 +41,10 @@ static void all_keys(void)
 {
 	CHECK(parse("a.b_c-1 ticks=3M memory=2K repeat=4 env=A=1 env=B=x=y uid=7 cwd=/tmp stdin=/in "
 	            "backend=pku "
-	            "scrub=vector budget=9K -- p q") == PLAN_LINE);
+	            "scrub=vector budget=9K defer=flag -- p q") == PLAN_LINE);
 	CHECK_TEXT(line.id, "a.b_c-1");
 	CHECK(line.ticks == 3000000 && line.memory == 2048 && line.repeat == 4 && line.uid == 7);
-	CHECK(line.budget == 9000 && line.scrub == PLAN_SCRUB_VECTOR);
+	CHECK(line.budget == 9000 && line.scrub == PLAN_SCRUB_VECTOR && line.defer == PLAN_DEFER_FLAG);
 	CHECK_TEXT(line.backend, "pku");
 	CHECK_TEXT(line.cwd, "/tmp");
 	CHECK_TEXT(line.input, "/in");
@@ -157,6 +157,7 @@ static void bad_values(void)
 	expect_error("a env==1 -- p", "env==1: expected NAME=VALUE");
 	expect_error("a backend= -- p", "backend= needs a name");
 	expect_error("a scrub=all -- p", "scrub=all: expected none, general or vector");
+	expect_error("a defer=0 -- p", "defer=0: expected watch or flag");
 }
 
 static void bad_words(void)

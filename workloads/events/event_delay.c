@@ -90,6 +90,19 @@ static void record_case(const char *name, const char *metric, const struct histo
 	       broken);
 }
 
+/* What defer=flag needs behind each call. */
+static inline void look_at_flag(void)
+{
+	uint64_t pending;
+	sigset_t none;
+
+	__asm__ volatile("mov %%gs:%c1, %0" : "=r"(pending) : "i"(PORTCULLIS_THREAD_PAGE_PENDING) : "memory");
+	if (__builtin_expect(pending != 0, 0)) {
+		sigemptyset(&none);
+		sigprocmask(SIG_BLOCK, &none, NULL); /* sets the mask, as it is */
+	}
+}
+
 /* ---- signals: held until the library call has ended ---- */
 
 static void time_signals(void)
@@ -106,6 +119,7 @@ static void time_signals(void)
 		handled = 0;
 		set_timer(0, some_time());
 		end = pair_add(ROUNDS);
+		look_at_flag();
 		while (!handled)
 			;
 		set_timer(0, 0);
@@ -138,6 +152,7 @@ static void time_kills(void)
 			signal(SIGALRM, SIG_DFL);
 			set_timer(0, time);
 			pair_add(ROUNDS);
+			look_at_flag();
 			for (;;)
 				pause();
 		}
@@ -161,20 +176,13 @@ static double time_calls(void)
 	return (double)(ticks_now() - start) / (double)calls;
 }
 
-/* What a process would add that cannot have its events held: it says that it is inside, and looks at a flag
- * afterwards. */
-static volatile bool is_inside, is_pending;
-
 static double time_polled_calls(void)
 {
 	uint64_t start = ticks_now();
 
 	for (uint64_t i = 0; i < calls; i++) {
-		is_inside = true;
 		pair_difference();
-		is_inside = false;
-		if (is_pending)
-			fail("polling", "there was no event");
+		look_at_flag();
 	}
 	return (double)(ticks_now() - start) / (double)calls;
 }

@@ -18,23 +18,24 @@ REFUSED = (
 def test(report, engine, root):
     stage(root, ("event-delay",), ("guarded_pair",))
     plan = [f"{backend} backend={backend} ticks=1G -- /bin/event-delay {SOME}" for backend in BACKENDS]
+    plan += [f"flag-{backend} backend={backend} defer=flag ticks=1G -- /bin/event-delay {SOME}" for backend in BACKENDS]
     plan += [f"refused{number} backend=pku -- /bin/event-delay {arguments}" for number, (arguments, _, _) in enumerate(REFUSED)]
     result = run_plan(engine, "\n".join(plan) + "\n", root, timeout=100)
-    for backend in BACKENDS:
+    for line in (*BACKENDS, *(f"flag-{backend}" for backend in BACKENDS)):
         found = {(record["args"]["case"], record["metric"]): record["value"] for record in result.records
-                 if record["line"] == backend and "args" in record}
-        report.check(f"{backend}: it ends", result.outcome(backend).get("status") == 0, result.explain)
+                 if record["line"] == line and "args" in record}
+        report.check(f"{line}: it ends", result.outcome(line).get("status") == 0, result.explain)
         for case, metric in (("signal", "lost"), ("signal", "inside"), ("signal", "broken"), ("kill", "lost"), ("kill", "broken"),
                              ("failure", "lost")):
-            report.equal(f"{backend}: {case}: {metric}", found.get((case, metric)), 0)
+            report.equal(f"{line}: {case}: {metric}", found.get((case, metric)), 0)
         delay = found.get(("signal", "delay"), {"max": None, "count": 0})
-        report.check(f"{backend}: a signal is held for at most {DELAY_MOST} ticks after the call", delay["count"] >= 50 and
+        report.check(f"{line}: a signal is held for at most {DELAY_MOST} ticks after the call", delay["count"] >= 50 and
                      0 < found[("signal", "delay_p99")] <= DELAY_MOST and delay["max"] <= DELAY_MOST + TICK_MOST, delay)
         told = found.get(("failure", "told"), {"max": None})["max"]
-        report.check(f"{backend}: a failure is told to another process after the budget and a scheduling round",
+        report.check(f"{line}: a failure is told to another process after the budget and a scheduling round",
                      told is not None and told <= BUDGET + 2 * SLICE, told)
         plain = found.get(("none", "entrance"))
-        report.check(f"{backend}: an entrance costs no instruction more when events can be held", plain and
+        report.check(f"{line}: an entrance costs no instruction more when events can be held", plain and
                      found.get(("none", "entrance_handler")) == plain < found.get(("none", "entrance_polled"), 0), found)
     check_refused(report, engine, result, "event-delay", REFUSED)
     plan = "".join(f"{backend} backend={backend} ticks=200M -- /bin/event-delay {SOME}\n" for backend in BACKENDS)

@@ -36,13 +36,15 @@
 #define PORTCULLIS_SYS_DETACH 1025
 
 /*
- * domain_info(unsigned what, char *to, size_t size, int domain): a text, NUL-terminated, cut to `size` bytes. Its
- * length without the NUL, or -EINVAL (unknown `what`, size 0), -EFAULT.
+ * domain_info(unsigned what, char *to, size_t size, int domain): a text, NUL-terminated, cut to `size` bytes.
+ * Its length without the NUL, or -EINVAL (unknown `what`, size 0), -EFAULT.
  */
 #define PORTCULLIS_SYS_INFO     1026
 #define PORTCULLIS_INFO_BACKEND 0 /* name of the backend that this process runs on */
 #define PORTCULLIS_INFO_REASON  1 /* sentence on this thread's last failed attach; empty if there is none */
-#define PORTCULLIS_INFO_FAILURE 2 /* why the domain with the number `domain` has failed; empty: it has not */
+#define PORTCULLIS_INFO_FAILURE                                                                              \
+	2 /* why the domain with the number `domain` has failed; empty: it has not                           \
+	   */
 
 /* What a function of a failed domain returns, whatever its type: in RAX, so that a pointer is (void *)-1. */
 #define PORTCULLIS_FAILED -1
@@ -60,6 +62,9 @@
  * Offsets in bytes.
  */
 #define PORTCULLIS_THREAD_PAGE_SLOT 0 /* uint64_t: this thread's slot, below PORTCULLIS_THREADS_MAX */
+#define PORTCULLIS_THREAD_PAGE_PENDING                                                                       \
+	8 /* uint64_t, under defer=flag: not 0 while an event waits, which the thread takes by setting its   \
+	   * signal mask outside of libraries; it may stay as it is */
 
 /* Offsets in bytes in the gate data. */
 #define PORTCULLIS_GATE_DATA_MAGIC   0x45544147 /* "GATE", little endian */

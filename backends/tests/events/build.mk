@@ -2,9 +2,9 @@
 EVENTS := backends/tests/events
 EVENT_CASES := $(BUILD)/program/$(EVENTS)/events.c.o
 
-$(EVENT_CASES): PROGRAM_CFLAGS += -Ibackends/tests
+$(EVENT_CASES): PROGRAM_CFLAGS += -Ibackends/tests -Iworkloads
 $(eval $(call portcullis_image,fragile,$(EVENTS)/fragile.exports,$(BUILD)/image/$(EVENTS)/fragile.c.o))
-$(eval $(call portcullis_program,events,$(EVENT_CASES) $(BUILD)/program/backends/tests/domains/support.c.o,fragile))
+$(eval $(call portcullis_program,events,$(EVENT_CASES) $(BUILD)/program/backends/tests/domains/support.c.o,fragile outer))
 
 # Eight processes on one library, under fire.
 $(BUILD)/program/$(EVENTS)/soak.c.o: PROGRAM_CFLAGS += -Ibackends/tests

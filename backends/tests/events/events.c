@@ -8,6 +8,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "crossing/outer.h"
 #include "domains/case.h"
 #include "fragile.h"
 #include "portcullis/layout.h"
@@ -229,6 +230,29 @@ static void case_signal_sweep(void)
 	claim_equal(fragile_difference(), 0, "the invariant holds");
 }
 
+/* The same for a library that calls another one: the signal waits until the outer one has returned. */
+static void case_nested_sweep(void)
+{
+	long first, once = 0, during = 0;
+
+	attach("outer", PORTCULLIS_PRIVATE);
+	outer_0();
+	first = find_first_point();
+	handled_inside = 0;
+	for (long point = 0; point < POINTS; point++) {
+		start_timer();
+		delay(first + point);
+		outer_0();
+		during += handled;
+		while (!handled)
+			;
+		once += handled == 1;
+	}
+	claim_equal(once, POINTS, "a timer's signal arrives exactly once in nested entrances, too");
+	claim_equal(handled_inside, 0, "no signal is delivered inside of either library");
+	claim(during > 50, "many have come during the entrances", "%ld", during);
+}
+
 /* A signal without a handler is a kill, by a timer that is exact to the instruction. */
 static void case_kill_sweep(void)
 {
@@ -270,9 +294,9 @@ static const struct {
 	const char *name;
 	void (*function)(void);
 } cases[] = {
-        {"fault", case_fault},     {"others", case_others},        {"teardown", case_clients},
-        {"users", case_users},     {"signals", case_signal_sweep}, {"kills", case_kill_sweep},
-        {"nothing", case_nothing},
+        {"fault", case_fault},         {"others", case_others},        {"teardown", case_clients},
+        {"users", case_users},         {"signals", case_signal_sweep}, {"kills", case_kill_sweep},
+        {"nested", case_nested_sweep}, {"nothing", case_nothing},
 };
 
 int main(int argc, char **argv)
@@ -284,6 +308,6 @@ int main(int argc, char **argv)
 		cases[i].function();
 		return claims_status();
 	}
-	fprintf(stderr, "events: usage: events fault|others|teardown|users|signals|kills\n");
+	fprintf(stderr, "events: usage: events fault|others|teardown|users|signals|kills|nested\n");
 	return 2;
 }

@@ -11,14 +11,15 @@ sys.path.insert(0, str(TOP / "guest" / "tests"))
 from guest import BUILD, on_engines, run_plan  # noqa: E402
 
 BACKENDS = ("kernel", "syscall", "syscall-kpti", "pku", "vmfunc")
-CASES = ("fault", "others", "teardown", "users", "signals", "kills")
+CASES = ("fault", "others", "teardown", "users", "signals", "kills", "nested")
 
 
 def stage(root):
     for folder in ("bin", "tmp", "lib/portcullis"):
         (root / folder).mkdir(parents=True)
     shutil.copy(BUILD / "programs" / "events", root / "bin" / "events")
-    shutil.copy(BUILD / "images" / "fragile.image", root / "lib" / "portcullis" / "fragile.image")
+    for image in ("fragile", "outer", "twin"):
+        shutil.copy(BUILD / "images" / f"{image}.image", root / "lib" / "portcullis" / f"{image}.image")
 
 
 def test(report, engine, root):
