@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Follows the tutorial in the README to the letter, in a copy of the tree.
+"""Follows the tutorial in the README and the worked examples of the harness's README to the letter, in a copy of the tree.
 
 A fenced block is a file when the text in front of it ends with its path and a colon; `sh`: commands, run from the top folder;
 `text` otherwise: what the commands before it print.
@@ -18,12 +18,15 @@ sys.path.insert(0, str(TOP / "guest" / "tests"))
 
 from guest import BUILD, Report  # noqa: E402
 
-HEADING = "## Protect your library in ten minutes\n"
 BLOCK = re.compile(r"(?P<text>.*?)^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"`([^`\s]+)`:\s*\Z")
 
 # What differs from kernel to kernel and from compiler to compiler.
 VARYING = ((re.compile(r"\d+ ticks"), "N ticks"), (re.compile(r"at [0-9a-f]+ main\+0x[0-9a-f]+"), "at ADDRESS"))
+COUNTS = ((re.compile(r"[\d.]+"), "N"), (re.compile(" +"), " "))
+
+# File, section, and what varies in what its commands print.
+GUIDES = (("README.md", "## Protect your library in ten minutes\n", VARYING), ("harness/README.md", "## Plug in\n", COUNTS))
 
 
 def copy_tree(to):
@@ -38,8 +41,8 @@ def copy_tree(to):
         pass  # a file of another suite that is gone by now; make finds what is missing
 
 
-def plain(output):
-    for pattern, replacement in VARYING:
+def plain(output, varying):
+    for pattern, replacement in varying:
         output = pattern.sub(replacement, output)
     return output.strip().splitlines()
 
@@ -51,7 +54,7 @@ def run(commands, folder):
     return done.returncode, done.stdout
 
 
-def follow(report, tutorial, folder):
+def follow(report, name, tutorial, varying, folder):
     output, shown = "", 0
     for block in BLOCK.finditer(tutorial):
         path = FILE.search(block["text"])
@@ -62,19 +65,20 @@ def follow(report, tutorial, folder):
             lines = block["body"].splitlines()
             status, output = run(block["body"], folder)
             # the launcher says that the thief was killed
-            report.equal(f"status of: {'; '.join(lines)}", status, 1 if lines[-1].startswith("build/portcullis") else 0)
+            report.equal(f"{name}: status of: {'; '.join(lines)}", status, 1 if lines[-1].startswith("build/portcullis") else 0)
         else:
             shown += 1
-            report.check(f"output {shown} is what the README shows", plain(output) == plain(block["body"]), output)
-    report.check("the README shows what is printed", shown, "there is no such block")
+            report.check(f"{name}: output {shown} is what it shows", plain(output, varying) == plain(block["body"], varying), output)
+    report.check(f"{name} shows what is printed", shown, "there is no such block")
 
 
 def main():
     report = Report()
-    tutorial = (TOP / "README.md").read_text().partition(HEADING)[2].partition("\n## ")[0]
     with tempfile.TemporaryDirectory(prefix="portcullis-tutorial-") as folder:
         copy_tree(Path(folder, "tree"))
-        follow(report, tutorial, Path(folder, "tree"))
+        for name, heading, varying in GUIDES:
+            tutorial = (TOP / name).read_text().partition(heading)[2].partition("\n## ")[0]
+            follow(report, name, tutorial, varying, Path(folder, "tree"))
     sys.exit(1 if report.failures else 0)
 
 
