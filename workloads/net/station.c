@@ -278,7 +278,8 @@ void station_read(struct station_accounts *accounts)
 	accounts->ticks = ticks_now();
 }
 
-void station_record(const struct station_accounts *start, const struct station_accounts *end, uint64_t n)
+void station_costs(const struct station_accounts *start, const struct station_accounts *end, uint64_t n,
+                   struct station_costs *costs)
 {
 	double ticks = (double)(end->ticks - start->ticks), each = 1.0 / (double)n;
 	double per_nanosecond = end->clock > start->clock ? ticks / (double)(end->clock - start->clock) : 0;
@@ -287,12 +288,27 @@ void station_record(const struct station_accounts *start, const struct station_a
 	uint64_t copied = end->library.copied_in - start->library.copied_in + end->library.copied_out -
 	                  start->library.copied_out;
 
-	records_number("elapsed", "ticks", ticks * each, n);
-	records_number("library", "ticks", library * each, n);
-	records_number("application", "ticks", (user - library) * each, n);
-	records_number("kernel", "ticks", (double)(end->system - start->system) * per_nanosecond * each, n);
-	records_number("entrances", "entrances",
-	               (double)(end->library.entrances - start->library.entrances) * each, n);
-	records_number("waits", "system calls", (double)(end->waits - start->waits) * each, n);
-	records_number("copied", "bytes", (double)copied * each, n);
+	*costs = (struct station_costs){
+	        .elapsed = ticks * each,
+	        .library = library * each,
+	        .application = (user - library) * each,
+	        .kernel = (double)(end->system - start->system) * per_nanosecond * each,
+	        .entrances = (double)(end->library.entrances - start->library.entrances) * each,
+	        .waits = (double)(end->waits - start->waits) * each,
+	        .copied = (double)copied * each,
+	};
+}
+
+void station_record(const struct station_accounts *start, const struct station_accounts *end, uint64_t n)
+{
+	struct station_costs costs;
+
+	station_costs(start, end, n, &costs);
+	records_number("elapsed", "ticks", costs.elapsed, n);
+	records_number("library", "ticks", costs.library, n);
+	records_number("application", "ticks", costs.application, n);
+	records_number("kernel", "ticks", costs.kernel, n);
+	records_number("entrances", "entrances", costs.entrances, n);
+	records_number("waits", "system calls", costs.waits, n);
+	records_number("copied", "bytes", costs.copied, n);
 }

@@ -121,10 +121,18 @@ struct station_accounts {
 void station_read(struct station_accounts *accounts);
 
 /*
- * Records what happened from `start` to `end`, for each of n operations: ticks that passed for all; those of
- * this process in the library, in the application (all other user time, gates too) and in the kernel;
- * entrances, waits (a system call each), bytes copied.
+ * What happened from `start` to `end`, for each of n operations: ticks that passed for all; those of this
+ * process in the library, in the application (all other user time, gates too) and in the kernel; entrances,
+ * waits (a system call each), bytes copied.
  */
+struct station_costs {
+	double elapsed, library, application, kernel, entrances, waits, copied;
+};
+
+void station_costs(const struct station_accounts *start, const struct station_accounts *end, uint64_t n,
+                   struct station_costs *costs);
+
+/* Records them, a metric each. */
 void station_record(const struct station_accounts *start, const struct station_accounts *end, uint64_t n);
 
 #endif
