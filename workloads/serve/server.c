@@ -137,9 +137,9 @@ static void report(void)
 	records_number("waiting", "ticks", idle, n);
 	records_number("kernel", "ticks", costs.kernel, n);
 	records_number("entrances", "entrances", costs.entrances + calls, n);
-	records_number("entrances_lwip", "entrances", costs.entrances, n);
-	records_number("entrances_lmdb", "entrances", calls, n);
-	records_number("waits", "waits", costs.waits, n);
+	records_number("entrances_lwip", "calls", costs.entrances, n);
+	records_number("entrances_lmdb", "calls", calls, n);
+	records_number("waits", "system calls", costs.waits, n);
 	records_number("copied", "bytes", costs.copied + (double)(end.copied - start.copied) * each, n);
 }
 
