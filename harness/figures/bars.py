@@ -35,10 +35,10 @@ def draw(figure, data):
     if isinstance(wanted, list):  # the order in which the file names them
         clusters.sort(key=lambda name: [str(one) for one in wanted].index(name) if wanted else 0)
     groups = figure.groups(rows) if series else {"": rows}
-    width = 0.8 / len(groups)
+    width = 0.8 if series == x else 0.8 / len(groups)
     blocks, plots = [], []
     for index, (name, group) in enumerate(groups.items()):
-        place = (index - (len(groups) - 1) / 2) * width
+        place = 0 if series == x else (index - (len(groups) - 1) / 2) * width
         lines = [f"{clusters.index(str(value_of(row, x))) + place} {row['median']} {row['low']} {row['high']} "
                  f"{short(row['median'])}{'*' if row['mark'] else ''}" for row in group]
         blocks.append(block(f"series{index}", lines))
