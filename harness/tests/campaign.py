@@ -2,6 +2,7 @@
 """The campaign's parts: what a user can get wrong gives one sentence; the same records give the same table."""
 
 import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -161,6 +162,17 @@ def test_figures(folder):
     check("a kind of figure that fails is named", "broken.py: ZeroDivisionError" in said, said)
 
 
+def test_reference():
+    reference = TOP / "results" / "reference"
+    said = refusal(records.read, reference / "records.jsonl")
+    check("the reference run can be read by this harness", not said, said)
+    done = subprocess.run([TOP / "harness" / "compare", reference, reference], capture_output=True, text=True, check=False)
+    check("and compared: with itself nothing has changed", done.returncode == 0 and " 0 changed beyond noise" in done.stdout,
+          done.stdout[-200:] + done.stderr)
+    told = {claim["name"]: claim["verdict"] for claim in json.loads((reference / "claims.json").read_text())}
+    check("it has a verdict on each claim", sorted(told) == ["C1", "C2", "C3", "C4", "C5"] and "no data" not in told.values(), told)
+
+
 def test_outcomes(folder):
     experiment = experiment_of(folder, GOOD.replace('"crossing"', '"crossing"\nrepetitions = 2', 1))
     runs = {run.identity: run for run in experiment.runs([], "normal")}
@@ -185,6 +197,7 @@ def main():
         for test in (test_experiments, test_records, test_statistics, test_profiles, test_figures, test_outcomes):
             test(folder)
     test_engines()
+    test_reference()
     sys.exit(failures > 0)
 
 
