@@ -115,18 +115,27 @@ class Figure:
         return f"{what} ({rows[0]['unit']}, {rows[0]['kind']})"
 
 
+def ratios(row, base):
+    """A row divided by another. The range of modelled rows is that of the ratio over the profiles, each of which gives both."""
+    divided = {key: row[key] / base["median"] for key in ("median", "low", "high", "least", "most")}
+    if row.get("by_profile"):
+        each = [cycles / base["by_profile"][name] for name, cycles in row["by_profile"].items()
+                if cycles is not None and base["by_profile"].get(name)]
+        divided.update(low=min(each), high=max(each), least=min(each), most=max(each))
+    return divided
+
+
 def relative(rows, backend):
     """Each row divided by that of `backend` at the same point."""
     def point(row):
         return row["workload"], row["metric"], row["settings"]
 
-    bases = {point(row): row["median"] for row in rows if row["backend"] == backend}
+    bases = {point(row): row for row in rows if row["backend"] == backend}
     found = []
     for row in rows:
         base = bases.get(point(row))
-        if base:
-            found.append({**row, "unit": f"times {backend}",
-                          **{key: row[key] / base for key in ("median", "low", "high", "least", "most")}})
+        if base and base["median"]:
+            found.append({**row, "unit": f"times {backend}", **ratios(row, base)})
     return found
 
 

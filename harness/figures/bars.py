@@ -3,6 +3,7 @@
 from campaign.figures import COLOURS, WHISKERS, quote, short, value_of
 
 LABELS_MAX, LABELS_LEVEL_MAX = 60, 18  # bars with their value written at them, and written level
+LARGE = 1e6  # from here on the vertical axis counts in k and M
 KEYS = {"references": list}  # other cases of the metric that are drawn as horizontal lines
 
 
@@ -56,4 +57,6 @@ def draw(figure, data):
     highest = max([highest] + [row["high"] for row in rows])
     commands = [*blocks, "set grid ytics", f"set xtics scale 0 ({tics})", f"set xrange [{-1.0 if lines else -0.6}:{len(clusters) - 0.4}]",
                 f"set yrange [0:{(highest or 1) * 1.25:g}]", f"set ylabel {quote(figure.y_label(rows))}", "set key outside right top", *lines]
+    if highest >= LARGE:
+        commands.append("set format y '%.1s %c'")
     return commands, plots

@@ -30,7 +30,7 @@ def draw(figure, data):
         points.insert(0, (points[0][0], 1))
         seen += [value for value, _ in points]
         blocks.append(f"$series{index} << END\n" + "\n".join(f"{value} {share:g}" for value, share in points) + "\nEND")
-        plots.append(f"$series{index} using 1:2 with fsteps lw 2 {style_of(index)} title {quote(name)}")
+        plots.append(f"$series{index} using 1:2 with steps lw 2 {style_of(index)} title {quote(name)}")
     what = figure.get("x_label", figure.get("metric"))
     commands = [*blocks, "set grid", "set key outside right top", "set logscale y 10", f"set yrange [{least / 2:g}:1]",
                 "set format y '%g'", f"set xlabel {quote(what + ' (' + rows[0]['unit'] + ')')}",

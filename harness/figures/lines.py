@@ -21,6 +21,8 @@ def draw(figure, data):
                 f"set ylabel {quote(figure.y_label(rows))}", f"set xlabel {quote(figure.get('x_label', x))}"]
     for axis in figure.get("logarithmic", ""):
         commands.append(f"set logscale {axis} {2 if axis == 'x' else 10}")
-    if "y" not in figure.get("logarithmic", ""):
-        commands.append("set yrange [0:]")
+    if "y" in figure.get("logarithmic", ""):
+        commands.append("set format y '%.0s %c'")
+    else:
+        commands.append(f"set yrange [0:{(max(row['high'] for row in rows) or 1) * 1.1:g}]")
     return commands, plots

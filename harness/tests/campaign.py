@@ -36,6 +36,7 @@ wrpkru = { value = 20, source = "s", status = "unverified" }
 """
 RECORD = {"schema": 1, "workload": "crossing", "args": {"case": "empty", "count": 0}, "backend": "none", "metric": "entrance",
           "unit": "instructions", "value": 3, "n": 1, "kind": "counted", "engine": "bochs", "cpu": "c", "commit": "0", "line": "l"}
+ROW = {"workload": "w", "backend": "pku", "settings": "", "metric": "entrance"}
 KNOWN = backends.load(TOP / "backends")
 KINDS = figures.load_kinds(TOP / "harness" / "figures")
 failures = 0
@@ -157,6 +158,11 @@ def test_figures(folder):
     data = results.Data([], [], "p", {}, ["bochs"], ["pku: this CPU has no protection keys"])
     text = "\n".join(figures.script(experiment.figures[0], data))
     check("a figure without data says so, and why", "data missing" in text and "no protection keys" in text, text)
+    rows = [{**ROW, "backend": "none", "by_profile": {"p": 10, "q": 40}, "median": 10, "low": 10, "high": 40},
+            {**ROW, "by_profile": {"p": 20, "q": 60}, "median": 20, "low": 20, "high": 60}]
+    rows = [{"least": row["low"], "most": row["high"], **row} for row in rows]
+    found = [(row["median"], row["low"], row["high"]) for row in figures.relative(rows, "none")]
+    check("a ratio of modelled rows has the range of ratios within each profile", found == [(1, 1, 1), (2, 1.5, 2)], found)
     (folder / "kinds").mkdir()
     said = refusal(figures.load_kinds, written(folder / "kinds", "broken.py", "1 / 0\n").parent)
     check("a kind of figure that fails is named", "broken.py: ZeroDivisionError" in said, said)
