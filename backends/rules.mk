@@ -6,9 +6,13 @@
 # build/image/PATH.c.o is PATH.c compiled for an image, build/program/PATH.c.o for a program. Who includes this file has set
 # PORTCULLIS_HEADERS (a folder), MKIMAGE, MKIMAGE_SOURCES, LIBRARY_RUNTIME and PROGRAM_RUNTIME.
 
-IMAGE_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -fPIC -fno-stack-protector -fcf-protection=none -ffunction-sections \
+# What is built is the same in whatever folder, and so is what loading it costs.
+SAME_ANYWHERE := -ffile-prefix-map=$(CURDIR)=.
+
+IMAGE_CFLAGS := -std=gnu11 -O2 -g $(SAME_ANYWHERE) $(WARNINGS) -fPIC -fno-stack-protector -fcf-protection=none -ffunction-sections \
 	-fdata-sections -I$(PORTCULLIS_HEADERS) -MMD -MP
-PROGRAM_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -D_GNU_SOURCE -ffunction-sections -fdata-sections -I$(PORTCULLIS_HEADERS) -MMD -MP
+PROGRAM_CFLAGS := -std=gnu11 -O2 -g $(SAME_ANYWHERE) $(WARNINGS) -D_GNU_SOURCE -ffunction-sections -fdata-sections \
+	-I$(PORTCULLIS_HEADERS) -MMD -MP
 
 $(BUILD)/image/%.c.o: %.c
 	@mkdir -p $(@D)
