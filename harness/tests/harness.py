@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The harness's own scripts: how harness/test counts suites, and what harness/deps does where packages are missing."""
+"""The harness's own scripts: how harness/test counts suites, what harness/deps does where packages are missing; links of the documentation."""
 
 import os
 import re
@@ -119,7 +119,21 @@ def test_deps():
               done.stderr or done.returncode)
 
 
+# ---- documentation ----
+
+LINK = re.compile(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)")
+
+
+def test_links():
+    top = HARNESS.parent
+    pages = [page for page in top.rglob("*.md") if page.relative_to(top).parts[0] not in (".git", "build", os.environ.get("BUILD"))]
+    dead = [f"{page.relative_to(top)}: {link}" for page in pages for link in LINK.findall(page.read_text())
+            if not (page.parent / link).exists()]
+    check("every link of a README leads to a file or folder", pages and not dead, "; ".join(dead))
+
+
 if __name__ == "__main__":
+    test_links()
     test_runner()
     test_deps()
     sys.exit(1 if failures else 0)
