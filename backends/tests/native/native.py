@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Engine native: the same programs and libraries as ordinary processes; how runs end, what they answer, what is refused."""
 
+import csv
 import os
 import shutil
 import signal
@@ -111,6 +112,16 @@ def test_records(report, root):
     report.check("each run says how fast that counts", len(rates) == 1 and rates[0] > 10**8, rates)
 
 
+def test_campaign(report):
+    with tempfile.TemporaryDirectory(prefix="portcullis-native-") as folder:
+        done = subprocess.run([TOP / "harness" / "run", "--engine", "native", "--only", "crossing", "--backends", "none", "--quick",
+                               "--results", folder, "--name", "n"], capture_output=True, text=True, check=False)
+        report.equal("harness/run takes the engine", done.returncode, 0)
+        with open(Path(folder) / "n" / "rows.csv", newline="") as file:
+            kinds = {(row["engine"], row["kind"]) for row in csv.DictReader(file) if row["metric"] == "entrance"}
+        report.equal("and says that the times are measured", kinds, {("native", "measured")})
+
+
 def processes_of(group):
     listed = subprocess.run(["ps", "-e", "-o", "pgid="], capture_output=True, text=True, check=True)
     return sum(int(line) == group for line in listed.stdout.split())
@@ -143,6 +154,7 @@ def test(report, _engine, root):
     test_domains(report, root)
     test_databases(report, root)
     test_records(report, root)
+    test_campaign(report)
     test_interruption(report, root)
 
 
