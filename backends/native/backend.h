@@ -24,6 +24,11 @@ struct native_backend {
 
 	/* What the stub of entry `index` jumps to. NULL: the function itself. */
 	uint64_t (*entry)(const struct native_domain *domain, unsigned index);
+
+	/* Around what the runtime does inside the domain itself: open() returns what close() gets. NULL:
+	 * nothing. */
+	uint64_t (*open)(const struct native_domain *domain);
+	void (*close)(const struct native_domain *domain, uint64_t opened);
 };
 
 /* Registers a backend: place it at file scope. */

@@ -27,6 +27,27 @@ static struct portcullis_gate_data *gate_data(const struct native_domain *domain
 	return (struct portcullis_gate_data *)(domain->base + PORTCULLIS_GATE_DATA_OFFSET);
 }
 
+unsigned domain_number(const struct native_domain *domain)
+{
+	return (unsigned)(domain - domains);
+}
+
+uint64_t domain_function(const struct native_domain *domain, unsigned index)
+{
+	return image_base(domain) + image_entry(&domain->plan, index).function;
+}
+
+static uint64_t open_domain(const struct native_domain *domain)
+{
+	return native_backend->open ? native_backend->open(domain) : 0;
+}
+
+static void close_domain(const struct native_domain *domain, uint64_t opened)
+{
+	if (native_backend->close)
+		native_backend->close(domain, opened);
+}
+
 long domain_thread_page(void)
 {
 	return native_call(SYS_arch_prctl, ARCH_SET_GS, (long)thread_page, 0, 0, 0, 0);
@@ -39,6 +60,11 @@ static struct native_domain *domain_at(uint64_t address)
 		if (domains[i].base && address - domains[i].base < PORTCULLIS_DOMAIN_SIZE)
 			return &domains[i];
 	return NULL;
+}
+
+bool domain_holds(uint64_t address)
+{
+	return domain_at(address);
 }
 
 uint64_t domain_fixup(uint64_t instruction, uint64_t address)
@@ -144,9 +170,12 @@ static bool is_called(unsigned number)
 
 static void leave(struct native_domain *domain)
 {
+	uint64_t opened = open_domain(domain);
+
 	if (domain->plan.teardown)
 		((void (*)(const struct portcullis_client *))(image_base(domain) + domain->plan.teardown))(
 		        &gate_data(domain)->clients[0]);
+	close_domain(domain, opened);
 	unmap(domain);
 }
 
@@ -231,10 +260,12 @@ static long check(const struct native_domain *domain, uint64_t interface, unsign
 
 static long initialise(struct native_domain *domain)
 {
+	uint64_t opened = open_domain(domain);
 	int result = 0;
 
 	if (domain->plan.init)
 		result = ((int (*)(void))(image_base(domain) + domain->plan.init))();
+	close_domain(domain, opened);
 	return result < 0 ? result : 0;
 }
 
@@ -325,9 +356,8 @@ long domain_attach(const char *path, unsigned flags, uint64_t interface, uint64_
 	if (error)
 		return error;
 	for (unsigned i = 0; i < count && !error; i++) {
-		uint64_t entry = native_backend->entry
-		                         ? native_backend->entry(domain, i)
-		                         : image_base(domain) + image_entry(&domain->plan, i).function;
+		uint64_t entry =
+		        native_backend->entry ? native_backend->entry(domain, i) : domain_function(domain, i);
 
 		error = user_write(&slots[i], &entry, sizeof(entry));
 	}

@@ -20,6 +20,13 @@ struct native_domain {
 /* The backend that this process runs on. */
 extern const struct native_backend *native_backend;
 
+unsigned domain_number(const struct native_domain *domain); /* in this process, below NATIVE_DOMAINS_MAX */
+
+bool domain_holds(uint64_t address); /* does a domain lie there? */
+
+/* The address of the function behind entry `index`. */
+uint64_t domain_function(const struct native_domain *domain, unsigned index);
+
 /* The system calls of portcullis/abi.h. */
 long domain_attach(const char *path, unsigned flags, uint64_t interface, uint64_t *slots, unsigned count);
 long domain_detach(long number, bool from_library);

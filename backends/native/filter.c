@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -22,6 +23,8 @@
 #define IF_EQUAL(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip) /* else: skip that many */
 #define IF_ABOVE(value, skip) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, value, 0, skip)
 #define TRAP(number)          IF_EQUAL(number, 1), RETURN(SECCOMP_RET_TRAP)
+
+#define MEMORY_RULES 12 /* instructions about memory calls behind the jump over them */
 
 static const struct sock_filter rules[] = {
         /* The 32-bit system calls of int 80h have other numbers, and the x32 ABI's are flagged. */
@@ -36,6 +39,32 @@ static const struct sock_filter rules[] = {
         TRAP(PORTCULLIS_SYS_INFO),
         IF_EQUAL(SYS_execveat, 1),
         RETURN(SECCOMP_RET_ERRNO | ENOSYS),
+        /* Memory calls of the program: nothing at the runtime's and the domains' addresses, no range that
+         * reaches there, nothing moved there. */
+        IF_EQUAL(SYS_mremap, 4),
+        LOAD(args[3]),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MREMAP_FIXED, 0, 1),
+        RETURN(SECCOMP_RET_ERRNO | EPERM),
+        LOAD(nr),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 6, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 5, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pkey_mprotect, 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_munmap, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mremap, 1, 0),
+        BPF_STMT(BPF_JMP | BPF_JA, MEMORY_RULES),
+        LOAD_HIGH(instruction_pointer),
+        IF_EQUAL(NATIVE_TEXT >> 32, 1),
+        RETURN(SECCOMP_RET_ALLOW),
+        LOAD_HIGH(args[0]),
+        IF_ABOVE(PORTCULLIS_DOMAINS_END >> 32, 1),
+        RETURN(SECCOMP_RET_ALLOW),
+        IF_ABOVE(PORTCULLIS_APPLICATION_END >> 32, 1),
+        RETURN(SECCOMP_RET_ERRNO | EPERM),
+        LOAD_HIGH(args[1]),
+        IF_ABOVE((NATIVE_TEXT - PORTCULLIS_APPLICATION_END) >> 32, 1),
+        RETURN(SECCOMP_RET_ERRNO | EPERM),
+        RETURN(SECCOMP_RET_ALLOW),
         /* From here on: numbers that the runtime uses itself. */
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_brk, 3, 0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 2, 0),

@@ -175,6 +175,8 @@ static long serve(long number, const greg_t *registers)
 	case SYS_brk:
 		return set_break((uint64_t)a);
 	case SYS_execve:
+		if (native_backend->open && domain_holds((uint64_t)registers[REG_RIP]))
+			return -EPERM; /* a library cannot replace the program */
 		return execute((const char *)a, (char *const *)b, (char *const *)c);
 	case SYS_rt_sigaction:
 		return change_action((int)a, (const struct action *)b, (struct action *)c, (size_t)d);

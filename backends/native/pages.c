@@ -1,0 +1,205 @@
+/*
+ * Backend `pages`: a domain's pages have no rights while no thread is inside, and the gate asks the kernel
+ * for them with mprotect(), as a program has to on a stock kernel that offers it nothing else. Rights are the
+ * process's: while one thread is inside, the others can reach the domain, too.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "native/domain.h"
+
+#define THUNK_SIZE 32
+
+/* By domain: threads inside, and the protected stacks that are in use. Changed under `lock`. */
+static struct {
+	unsigned inside;
+	uint64_t stacks; /* a bit each */
+} states[NATIVE_DOMAINS_MAX];
+static volatile int lock;
+
+static void take_lock(void)
+{
+	while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
+		native_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+static void release_lock(void)
+{
+	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
+
+static void set_rights(uint64_t start, uint64_t size, int rights)
+{
+	if (size && native_call(SYS_mprotect, (long)start, (long)size, rights, 0, 0, 0))
+		__builtin_trap(); /* neither inside nor outside */
+}
+
+/* Text keeps its rights: it can be executed, and holds no secret. */
+static void set_all(const struct native_domain *domain, bool open)
+{
+	const struct image_plan *plan = &domain->plan;
+	uint64_t base = domain->base + PORTCULLIS_IMAGE_OFFSET;
+	int both = open ? PROT_READ | PROT_WRITE : PROT_NONE;
+
+	for (unsigned i = 0; i < plan->segment_count; i++) {
+		const struct image_segment *segment = &plan->segments[i];
+		uint64_t start = (base + segment->address) & ~(uint64_t)(PORTCULLIS_PAGE_SIZE - 1);
+
+		if (segment->rights & IMAGE_WRITE)
+			set_rights(start, base + segment->address + segment->memory_size - start, both);
+	}
+	set_rights(domain->base + PORTCULLIS_GATE_DATA_OFFSET, PORTCULLIS_GATE_DATA_SIZE, both);
+	set_rights(domain->base + PORTCULLIS_HEAP_OFFSET, plan->descriptor.heap_limit, both);
+}
+
+static void set_stack(const struct native_domain *domain, uint64_t top, bool open)
+{
+	uint64_t size = domain->plan.descriptor.stack_size;
+
+	set_rights(top - size, size, open ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
+static uint64_t stack_top(const struct native_domain *domain, uint64_t slot)
+{
+	return domain->base + PORTCULLIS_STACKS_OFFSET + (slot + 1) * PORTCULLIS_STACK_STRIDE;
+}
+
+/* The top of a protected stack for a thread that enters. */
+static uint64_t open_domain(const struct native_domain *domain)
+{
+	unsigned number = domain_number(domain);
+	uint64_t slot;
+
+	take_lock();
+	while (!~states[number].stacks) { /* a thread that is inside returns some time */
+		release_lock();
+		native_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+		take_lock();
+	}
+	if (states[number].inside++ == 0)
+		set_all(domain, true);
+	slot = (uint64_t)__builtin_ctzll(~states[number].stacks);
+	states[number].stacks |= 1UL << slot;
+	release_lock();
+	set_stack(domain, stack_top(domain, slot), true);
+	return stack_top(domain, slot);
+}
+
+/* `top`: what open_domain() returned. */
+static void close_domain(const struct native_domain *domain, uint64_t top)
+{
+	unsigned number = domain_number(domain);
+	uint64_t slot = (top - domain->base - PORTCULLIS_STACKS_OFFSET) / PORTCULLIS_STACK_STRIDE - 1;
+
+	set_stack(domain, top, false);
+	take_lock();
+	states[number].stacks &= ~(1UL << slot);
+	if (--states[number].inside == 0)
+		set_all(domain, false);
+	release_lock();
+}
+
+/* What the gate calls. Returns the stack's top; *function is what to call. */
+__attribute__((used)) static uint64_t pages_enter(const struct native_domain *domain, unsigned index,
+                                                  uint64_t *function)
+{
+	*function = domain_function(domain, index);
+	return open_domain(domain);
+}
+
+__attribute__((used)) static void pages_leave(const struct native_domain *domain, uint64_t top)
+{
+	close_domain(domain, top);
+}
+
+/*
+ * RAX: the entry's index, R11: the domain; the arguments where the ABI has them. RBX and R12 keep domain and
+ * stack over the call, R13 the caller's stack.
+ */
+__attribute__((naked, used)) static void pages_gate(void)
+{
+	__asm__("push %rbx\n\t"
+	        "push %r12\n\t"
+	        "push %r13\n\t"
+	        "push %rdi\n\t"
+	        "push %rsi\n\t"
+	        "push %rdx\n\t"
+	        "push %rcx\n\t"
+	        "push %r8\n\t"
+	        "push %r9\n\t"
+	        "sub $8, %rsp\n\t" /* the function; and RSP is aligned */
+	        "mov %r11, %rbx\n\t"
+	        "mov %r11, %rdi\n\t"
+	        "mov %eax, %esi\n\t"
+	        "mov %rsp, %rdx\n\t"
+	        "sub $8, %rsp\n\t"
+	        "call pages_enter\n\t"
+	        "add $8, %rsp\n\t"
+	        "mov %rax, %r12\n\t"
+	        "pop %rax\n\t"
+	        "pop %r9\n\t"
+	        "pop %r8\n\t"
+	        "pop %rcx\n\t"
+	        "pop %rdx\n\t"
+	        "pop %rsi\n\t"
+	        "pop %rdi\n\t"
+	        "mov %rsp, %r13\n\t"
+	        "mov %r12, %rsp\n\t"
+	        "cld\n\t"
+	        "call *%rax\n\t"
+	        "mov %r13, %rsp\n\t"
+	        "mov %rbx, %rdi\n\t"
+	        "mov %r12, %rsi\n\t"
+	        "mov %rax, %rbx\n\t"
+	        "call pages_leave\n\t"
+	        "mov %rbx, %rax\n\t"
+	        "pop %r13\n\t"
+	        "pop %r12\n\t"
+	        "pop %rbx\n\t"
+	        "ret");
+}
+
+static uint64_t thunk(const struct native_domain *domain, unsigned index)
+{
+	return domain->base + PORTCULLIS_GATE_OFFSET + (uint64_t)index * THUNK_SIZE;
+}
+
+/* movabs $domain, %r11; mov $index, %eax; movabs $pages_gate, %r10; jmp *%r10 */
+static long protect(struct native_domain *domain)
+{
+	unsigned count = domain->plan.descriptor.entry_count;
+	uint64_t size =
+	        (count * THUNK_SIZE + PORTCULLIS_PAGE_SIZE - 1) & ~(uint64_t)(PORTCULLIS_PAGE_SIZE - 1);
+	long start = (long)(domain->base + PORTCULLIS_GATE_OFFSET);
+	long result = native_call(SYS_mmap, start, (long)size, PROT_READ | PROT_WRITE,
+	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (result != start)
+		return result < 0 ? result : -EEXIST;
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t *code = (uint8_t *)thunk(domain, i);
+		uint64_t gate = (uint64_t)pages_gate, self = (uint64_t)domain;
+		const uint8_t words[] = {0x49, 0xbb}, index[] = {0xb8}, to[] = {0x49, 0xba},
+		              jump[] = {0x41, 0xff, 0xe2};
+
+		memcpy(code, words, 2);
+		memcpy(code + 2, &self, 8);
+		memcpy(code + 10, index, 1);
+		memcpy(code + 11, &i, 4);
+		memcpy(code + 15, to, 2);
+		memcpy(code + 17, &gate, 8);
+		memcpy(code + 25, jump, 3);
+	}
+	set_rights((uint64_t)start, size, PROT_READ | PROT_EXEC);
+	set_all(domain, false);
+	for (uint64_t slot = 0; slot < NATIVE_SLOTS; slot++)
+		set_stack(domain, stack_top(domain, slot), false);
+	return 0;
+}
+
+static const struct native_backend pages = {
+        .name = "pages", .protect = protect, .entry = thunk, .open = open_domain, .close = close_domain};
+
+NATIVE_BACKEND(pages);
