@@ -91,7 +91,7 @@ def test_experiments(folder):
     experiment_of(folder, GOOD)
     said = refusal(experiments.load, folder, ["sampel"], KNOWN, KINDS)
     check("an unknown experiment is refused with the closest one", "did you mean 'sample'?" in said, said)
-    said = refusal(backends.check_names, ["vmfnc"], KNOWN)
+    said = refusal(backends.choose, ["vmfnc"], KNOWN, "auto")
     check("an unknown backend is refused with the closest one", said == "unknown backend 'vmfnc'; did you mean 'vmfunc'?", said)
 
 

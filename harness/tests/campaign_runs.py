@@ -40,11 +40,12 @@ def test_options(folder):
     check("--dry-run prints the plan and runs nothing", done.stdout.count("backend=pku") == 3, done.stdout)
     for name, arguments, expected in (
             ("an unknown backend", ("--backends", "pkuu"), "did you mean 'pku'?"),
+            ("a backend of another engine", ("--backends", "pages"), "backend pages is there on engine native alone"),
             ("an unknown experiment", ("--only", "crosing"), "did you mean 'crossing'?"),
             ("an unknown engine", ("--engine", "boch"), "did you mean 'bochs'?"),
             ("an unknown profile", ("--profile", "skylake"), "did you mean 'skylake-sp'?")):
         done = command(RUN, "--quick", "--results", folder, *arguments)
-        check(f"{name} is one sentence with the closest name", one_sentence(done, expected), done.stdout)
+        check(f"{name} is one sentence with what to do", one_sentence(done, expected), done.stdout)
     (folder / "experiments").mkdir()
     text = (TOP / "harness" / "experiments" / "crossing.toml").read_text()
     (folder / "experiments" / "crossing.toml").write_text(text.replace("workload =", "worklod ="))

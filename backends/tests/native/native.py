@@ -136,7 +136,7 @@ def test_records(report, root):
 
 def test_campaign(report):
     with tempfile.TemporaryDirectory(prefix="portcullis-native-") as folder:
-        done = subprocess.run([TOP / "harness" / "run", "--engine", "native", "--only", "crossing", "--backends", "none", "--quick",
+        done = subprocess.run([TOP / "harness" / "run", "--engine", "native", "--only", "crossing", "--backends", "none,pages", "--quick",
                                "--results", folder, "--name", "n"], capture_output=True, text=True, check=False)
         report.equal("harness/run takes the engine", done.returncode, 0)
         with open(Path(folder) / "n" / "rows.csv", newline="") as file:
