@@ -42,7 +42,7 @@ deps:
 
 # All experiments, their figures and the report. ARGUMENTS="--quick ..." are harness/run's.
 run: all
-	@BUILD=$(BUILD) harness/run $(ARGUMENTS)
+	@BUILD=$(BUILD) harness/run --measured $(ARGUMENTS)
 
 # A few programs on each engine, some of which fail on purpose.
 demo: all $(TESTS)

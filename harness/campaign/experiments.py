@@ -8,7 +8,7 @@ from . import Refusal, figures
 from .settings_file import SettingsFile, nearest
 
 KEYS = {"title": str, "workload": str, "arguments": list, "quick": list, "full": list, "backends": list, "repetitions": int,
-        "memory": str, "settings": dict, "sweep": dict, "quick_sweep": dict, "figure": (dict, list)}
+        "memory": str, "settings": dict, "sweep": dict, "quick_sweep": dict, "native": bool, "figure": (dict, list)}
 # Settings of a plan's line that an experiment may choose (guest/plan/plan.h).
 PLAN_SETTINGS = ("scrub", "budget", "defer", "ticks", "memory", "uid", "stdin", "cwd", "env")
 MODES = ("quick", "normal", "full")
@@ -40,6 +40,7 @@ class Experiment:
         self.arguments["full"] = table.get("full", self.arguments["normal"])
         self.backends = table.get("backends", list(known_backends))
         self.repetitions = table.get("repetitions", 1)
+        self.native = table.get("native", False)  # it needs no shared library: it runs on this Linux itself, too
         self.sweep = table.get("sweep", {})
         self.quick_sweep = {**self.sweep, **table.get("quick_sweep", {})}
         self.settings = dict(table.get("settings", {}))

@@ -1,5 +1,6 @@
 """The report: one HTML page that needs no other file, and the same summary as text."""
 
+import csv
 import html
 import re
 
@@ -9,6 +10,7 @@ th:first-child,td:first-child,table.text td,table.text th{text-align:left}figure
 code{background:#f2f2f2;padding:0 .2em}.scroll{overflow-x:auto}.holds{color:#1a6b2a}.not{color:#a02010}.none{color:#777}
 h2{border-top:1px solid #ccc;padding-top:1em}"""
 COLUMNS_MAX = 12  # of a table in the text
+COSTS = ("entrance", "operation")  # metrics that are shown beside each other
 KINDS = (("counted", "retired instructions and events under an emulator: exact and repeatable, and neither cycles nor seconds"),
          ("modelled", "cycles computed from counts and the named cost profile, with the range over all profiles"),
          ("measured", "time on real hardware"),
@@ -115,6 +117,29 @@ def figure_html(figure, data, picture):
             + (table(heads, lines) if lines else ""))
 
 
+def beside(native, data_of):
+    """What was measured on this Linux itself, and beside it what was counted: heads and lines. `native`: its rows.csv."""
+    points = {}
+    with open(native, newline="") as file:
+        for row in csv.DictReader(file):
+            if row["metric"] in COSTS and row["kind"] == "measured":
+                cells = points.setdefault((row["experiment"], row["settings"], row["metric"]), {})
+                cells[row["backend"]] = cell({**row, **{key: float(row[key]) for key in ("median", "low", "high")}})
+    names = list(dict.fromkeys(name for cells in points.values() for name in cells))
+    lines = []
+    for (experiment, settings, metric), cells in points.items():
+        counted = next((row for row in data_of[experiment].rows
+                        if (row["backend"], row["settings"], row["metric"]) == ("none", settings, metric)), None)
+        lines.append([experiment, settings, cell(counted), *(cells.get(name, "") for name in names)])
+    return ["experiment", "point", "none: counted", *(f"{name}: measured" for name in names)], lines
+
+
+def native_html(native, data_of):
+    return ("<h2>Measured on this Linux itself</h2><p>The same programs as ordinary processes, on the CPU of this host, in counts of its "
+            "time-stamp counter, with the 95 % interval of the median; * marks a spread above 10 %. "
+            "<a href='native/report.html'>All of it</a>.</p>" + table(*beside(native, data_of)))
+
+
 def write_html(path, experiments, data_of, pictures, claims, provenance, profiles, failed):
     parts = ["<!doctype html><html lang=en><meta charset=utf-8><title>Portcullis: run "
              f"{html.escape(provenance['run'])}</title><style>{STYLE}</style>",
@@ -129,6 +154,9 @@ def write_html(path, experiments, data_of, pictures, claims, provenance, profile
         parts.append(f"<p>Again: <code>harness/run --only {experiment.name}{html.escape(provenance['again'])}</code>; the program: "
                      f"<code>{html.escape(experiment.workload)}</code>; records: <code>records.jsonl</code>, lines whose "
                      f"<code>experiment</code> is <code>{experiment.name}</code>.</p>")
+    native = path.parent / "native" / "rows.csv"
+    if native.exists():
+        parts.append(native_html(native, data_of))
     if failed:
         parts.append("<h2>Runs that failed</h2>" + table(["run", "why"], [[one.identity, one.reason] for one in failed], "text"))
     parts.append("<h2>Cost profiles</h2><p>A status is measured (by us), read (in the source) or unverified.</p>" + profiles_html(profiles))

@@ -104,6 +104,19 @@ def emulators_of(group):
     return found
 
 
+def test_measured(folder):
+    done = command(RUN, "--quick", "--measured", "--only", "crossing", "--backends", "none,pku", "--results", folder, "--name", "both")
+    check("a run can measure on this Linux besides", done.returncode == 0, done.stdout)
+    why = [line for line in done.stdout.splitlines() if "not measured here" in line]
+    if why:
+        print(f"skip what was measured: {why[0]}")
+        return
+    page = (folder / "both" / "report.html").read_text()
+    check("the report has both side by side", "Measured on this Linux itself" in page and "pages: measured" in page)
+    rows = (folder / "both" / "rows.csv").read_text()
+    check("what was measured is not among what was counted", ",measured," not in rows and ",counted," in rows)
+
+
 def test_killed(folder):
     options = ["--quick", "--only", "crossing", "--jobs", "1", "--results", str(folder)]
     whole = command(RUN, *options, "--name", "whole")
@@ -169,7 +182,7 @@ def test_full(folder):
 
 
 def main():
-    for test in (test_options, test_same_twice, test_killed, test_missing, test_full):
+    for test in (test_options, test_same_twice, test_measured, test_killed, test_missing, test_full):
         with tempfile.TemporaryDirectory(prefix="portcullis-campaigns-") as folder:
             test(Path(folder))
     sys.exit(failures > 0)
