@@ -44,6 +44,10 @@ static struct tsc_rate rate;
 static uint64_t boot_tsc, limit_ticks; /* 0: none */
 static int records = -1;
 
+/* Programs run on one CPU, as in the guest, so that nothing moves them while they measure. */
+static cpu_set_t place;
+static bool placed; /* false: on any */
+
 /* ---- in the run's process tree ----------------------------------------------------------------------------
  */
 
@@ -85,6 +89,8 @@ static _Noreturn void become(const struct plan_line *line, int console, int fail
 	if (!error)
 		error = (int)-program_check(line->argv[0]);
 	if (!error) {
+		if (placed)
+			sched_setaffinity(0, sizeof(place), &place);
 		drop_rights();
 		argv[WORD_NAME] = "portcullis-native";
 		argv[WORD_EXEC] = "exec";
@@ -359,7 +365,36 @@ static void read_cpu(char *model, size_t size)
 		fclose(file);
 }
 
-static void send_boot(void)
+/*
+ * Chooses `place`: the CPU that option cpu=N names, any for cpu=any, else the last that the runner may use;
+ * the first serves most interrupts. NULL, or a sentence on why programs are on any CPU.
+ */
+static const char *choose_place(const char *option)
+{
+	static char reason[128];
+	cpu_set_t allowed;
+	long number = 0;
+
+	if (option && !strncmp(option, "any", 3))
+		return NULL;
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
+		for (long i = 0; i < CPU_SETSIZE; i++)
+			if (CPU_ISSET(i, &allowed))
+				number = i;
+		if (option)
+			number = strtol(option, NULL, 10);
+		CPU_ZERO(&place);
+		if (number >= 0 && number < CPU_SETSIZE)
+			CPU_SET(number, &place);
+		placed = sched_setaffinity(0, sizeof(place), &place) == 0;
+	}
+	if (placed && sched_setaffinity(0, sizeof(allowed), &allowed) == 0)
+		return NULL;
+	snprintf(reason, sizeof(reason), "programs cannot be kept on CPU %ld: %s", number, strerror(errno));
+	return reason;
+}
+
+static void send_boot(const char *remark)
 {
 	char cpu[128];
 
@@ -367,7 +402,8 @@ static void send_boot(void)
 	stream_line(LINK_BOOT,
 	            "{\"cpu\":\"%s\",\"tsc_hz\":%lu,\"tsc_hz_least\":%lu,\"tsc_hz_most\":%lu,\"pku\":%d,"
 	            "\"remarks\":\"%s\"}",
-	            cpu, rate.median, rate.least, rate.most, __builtin_cpu_supports("pku") ? 1 : 0, "");
+	            cpu, rate.median, rate.least, rate.most, __builtin_cpu_supports("pku") ? 1 : 0,
+	            remark ? remark : "");
 }
 
 /* A part of the image, NULL: it lies outside. */
@@ -383,7 +419,7 @@ static const char *module_at(const char *image, size_t size, const struct boot_m
 int plan_main(int file)
 {
 	const struct boot_header *header;
-	const char *image, *archive, *plan, *limit;
+	const char *image, *archive, *plan, *limit, *cpu;
 	struct stat status;
 	int result;
 
@@ -401,9 +437,10 @@ int plan_main(int file)
 	plan = module_at(image, (size_t)status.st_size, &header->plan);
 	limit = strstr(header->command, "limit=");
 	limit_ticks = limit ? strtoull(limit + strlen("limit="), NULL, 10) : 0;
+	cpu = strstr(header->command, "cpu=");
 	rate = tsc_calibrate();
 	boot_tsc = tsc_read();
-	send_boot();
+	send_boot(choose_place(cpu ? cpu + strlen("cpu=") : NULL));
 	if (root_make(archive, archive ? header->archive.size : 0) < 0)
 		return 1;
 	records = open(ROOT_RECORDS, O_RDWR | O_NONBLOCK | O_CLOEXEC);

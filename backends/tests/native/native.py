@@ -134,6 +134,14 @@ def test_records(report, root):
     report.check("each run says how fast that counts", len(rates) == 1 and rates[0] > 10**8, rates)
 
 
+def test_place(report, root):
+    for option, expected in (("cpu=0", "1"), ("cpu=any", str(len(os.sched_getaffinity(0))))):
+        result = run_plan("native", "count backend=none -- /bin/busybox nproc\n", root, options=(option,))
+        report.equal(f"{option}: CPUs of a program", result.console.strip(), expected)
+    said = subprocess.run([LAUNCHER, "engines", "--option", "cpu=1023"], capture_output=True, text=True, check=False).stdout
+    report.check("a CPU that there is not is a remark", "programs cannot be kept on CPU 1023: " in said, said)
+
+
 def test_campaign(report):
     with tempfile.TemporaryDirectory(prefix="portcullis-native-") as folder:
         done = subprocess.run([TOP / "harness" / "run", "--engine", "native", "--only", "crossing", "--backends", "none,pages", "--quick",
@@ -177,6 +185,7 @@ def test(report, _engine, root):
     test_attacks(report, root)
     test_databases(report, root)
     test_records(report, root)
+    test_place(report, root)
     test_campaign(report)
     test_interruption(report, root)
 
