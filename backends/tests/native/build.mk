@@ -1,5 +1,15 @@
-# Attacks on the native platform.
+# Attacks on the native platform, and instructions of an entrance on it.
 NATIVE_TESTS := backends/tests/native
 
 $(eval $(call portcullis_image,keeper,$(NATIVE_TESTS)/keeper.exports,$(BUILD)/image/$(NATIVE_TESTS)/keeper.c.o))
 $(eval $(call portcullis_program,siege,$(BUILD)/program/$(NATIVE_TESTS)/siege.c.o,keeper))
+
+# Instructions of an entrance, counted one by one: through stubs, and of the same calls without.
+NATIVE_ENTRANCES := $(BUILD)/program/$(NATIVE_TESTS)/entrances.c.o
+$(NATIVE_ENTRANCES): PROGRAM_CFLAGS += -Iworkloads/crossing -mno-red-zone
+$(eval $(call portcullis_program,steps,$(BUILD)/program/$(NATIVE_TESTS)/steps.c.o,))
+$(eval $(call portcullis_program,entrances,$(NATIVE_ENTRANCES),empty))
+$(BACKEND_TESTS)/entrances_direct: $(NATIVE_ENTRANCES) $(BUILD)/image/workloads/crossing/empty.c.o $(DIRECT_RUNTIME)
+	@mkdir -p $(@D)
+	$(MUSL_CC) -static -o $@ $^
+TESTS += $(BACKEND_TESTS)/entrances_direct

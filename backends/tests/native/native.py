@@ -33,6 +33,11 @@ CASES = ("names", "fork", "exec", "nesting", "heap", "stack", "threads", "system
 # What the guest's kernel does and no stock kernel: limited depth, errors for a stack that overflows, signals that wait.
 OF_THE_GUEST = ("nesting", "stack", "nested-signals")
 
+# Instructions of an entrance, CALL and RET included, at most: so many, or so many more than a direct call's. A backend that is
+# not named has no limit.
+STEPS_MORE = {"none": 1}
+STEPS_MOST = {}
+
 # Plan line, and what its outcome must hold.
 ENDS = (
     ("-- /bin/outcome exit 7", {"reason": "exited", "status": 7}),
@@ -62,8 +67,9 @@ def stage(root):
     domains.stage(root)
     for program in ("outcome", "busybox"):
         shutil.copy(BUILD / "root" / "bin" / program, root / "bin")
-    for program in ("count", "crossing", "kv", "siege", "tx"):
+    for program in ("count", "crossing", "entrances", "kv", "siege", "steps", "tx"):
         shutil.copy(BUILD / "programs" / program, root / "bin")
+    shutil.copy(BUILD / "tests" / "backends" / "entrances_direct", root / "bin")
     for image in ("counter", "lmdb", "sqlite", "empty", "keeper", "outer", "twin"):
         shutil.copy(BUILD / "images" / f"{image}.image", root / "lib" / "portcullis")
     (root / "data").write_text("no program\n")
@@ -134,6 +140,30 @@ def test_records(report, root):
     report.check("each run says how fast that counts", len(rates) == 1 and rates[0] > 10**8, rates)
 
 
+def steps_of(console):
+    return [int(line.split()[2]) for line in console.splitlines() if line.startswith("section ")]
+
+
+def test_steps(report, root):
+    result = run_plan("native", "direct backend=none -- /bin/steps /bin/entrances_direct\n", root)
+    direct = steps_of(result.console)
+    report.equal("a direct call is CALL and RET", direct, [2] * 7)
+    for backend in sorted({*BACKENDS, *STEPS_MORE, *STEPS_MOST}):
+        result = run_plan("native", f"{backend} backend={backend} -- /bin/steps /bin/entrances\n", root)
+        steps = steps_of(result.console)
+        if result.outcome(backend).get("reason") == "start":
+            report.skip(f"instructions of an entrance on {backend}", result.console.strip())
+            continue
+        report.equal(f"instructions of an entrance on {backend} can be counted", len(steps), len(direct))
+        if backend in STEPS_MORE:
+            more = [step - least for step, least in zip(steps, direct)]
+            report.check(f"an entrance on {backend} takes at most {STEPS_MORE[backend]} more than a direct call",
+                         len(more) == len(direct) and max(more) <= STEPS_MORE[backend], steps)
+        if backend in STEPS_MOST:
+            report.check(f"an entrance on {backend} takes at most {STEPS_MOST[backend]}", steps and max(steps) <= STEPS_MOST[backend],
+                         steps)
+
+
 def test_place(report, root):
     for option, expected in (("cpu=0", "1"), ("cpu=any", str(len(os.sched_getaffinity(0))))):
         result = run_plan("native", "count backend=none -- /bin/busybox nproc\n", root, options=(option,))
@@ -185,6 +215,7 @@ def test(report, _engine, root):
     test_attacks(report, root)
     test_databases(report, root)
     test_records(report, root)
+    test_steps(report, root)
     test_place(report, root)
     test_campaign(report)
     test_interruption(report, root)
