@@ -144,7 +144,8 @@ static int run(int argc, char **argv)
 		printf("%-8s %s: ", engine->name, works ? "works" : "does not work");
 		if (works) {
 			print_features(boot.data ? boot.data : "{}");
-			printf("; booted and ended in %.2f s\n", now() - start);
+			printf("; ticks are %s; booted and ended in %.2f s\n", engine->tick_kind,
+			       now() - start);
 			print_remarks(boot.data ? boot.data : "{}");
 		} else {
 			printf("%s\n", reason);
