@@ -8,4 +8,4 @@ $(eval $(call portcullis_image,outer,$(CROSSING)/outer.exports,$(BUILD)/image/$(
 $(eval $(call portcullis_program,crossing,$(BUILD)/program/$(CROSSING)/crossing.c.o,empty twin outer))
 
 # Its inline assembly calls functions: nothing may lie below the stack pointer.
-$(BUILD)/program/$(CROSSING)/crossing.c.o: PROGRAM_CFLAGS += -mno-red-zone
+$(BUILD)/program/$(CROSSING)/crossing.c.o: PROGRAM_CFLAGS += -Iworkloads -mno-red-zone

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,16 +14,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/ticks.h"
 #include "empty.h"
 #include "outer.h"
 #include "portcullis/portcullis.h"
 #include "twin.h"
 
 #define SAMPLES_MAX 10000
+#define TICKS_MAX   1000000000
 
 static int records;
 static long samples = 200;
-static uint32_t ticks[SAMPLES_MAX];
+static uint64_t enough; /* ticks between two readings of the TSC; 0: those of one call, whatever they are */
+static bool attaches;   /* the way to the first entrance is measured, too */
+static double ticks[SAMPLES_MAX];
 static char buffer[EMPTY_COPY_MAX];
 
 /*
@@ -81,7 +86,7 @@ static __attribute__((naked, noinline)) void null_system_call(void)
 
 static int ascending(const void *a, const void *b)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	double x = *(const double *)a, y = *(const double *)b;
 
 	return (x > y) - (x < y);
 }
@@ -98,6 +103,41 @@ static uint32_t overhead(void)
 			least = t;
 	}
 	return least;
+}
+
+/*
+ * Ticks of `count` calls in a loop, of a function or of two by turns; without a function those of the loop
+ * and the arguments alone. For clocks that are too coarse for one call.
+ */
+static uint64_t time_loop(void (*function)(void), void (*other)(void), const long arguments[6], long count)
+{
+	typedef void with_all(long, long, long, long, long, long);
+	with_all *first = (with_all *)other, *second = (with_all *)function;
+	const long *a = arguments;
+	uint64_t start = ticks_now();
+
+	for (long i = 0; i < count; i++) {
+		__asm__ volatile("" : "+r"(a) : : "memory");
+		if (first)
+			first(a[0], a[1], a[2], a[3], a[4], a[5]);
+		if (second)
+			second(a[0], a[1], a[2], a[3], a[4], a[5]);
+		else
+			__asm__ volatile(""
+			                 :
+			                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(a[4]), "r"(a[5]));
+	}
+	return ticks_now() - start;
+}
+
+/* Calls whose ticks are at least `enough`: their number is doubled until they are, which warms up, too. */
+static long enough_calls(void (*function)(void), void (*other)(void), const long arguments[6])
+{
+	long count = 1;
+
+	while (time_loop(function, other, arguments, count) < enough)
+		count *= 2;
+	return count;
 }
 
 /* What a case does in one call: from it and the cost of such events, a model computes the cost of the call.
@@ -137,24 +177,39 @@ static void emit(const char *name, const char *unit_of_argument, long argument, 
 	length = snprintf(line, sizeof(line),
 	                  "{\"schema\":1,\"workload\":\"crossing\",\"args\":{"
 	                  "\"case\":\"%s\",\"%s\":%ld},"
-	                  "\"backend\":\"%s\",\"metric\":\"entrance\",\"unit\":\"ticks\",\"value\":%u,\"n\":%"
-	                  "ld,\"min\":%u,\"max\":%u,"
-	                  "\"subtracted\":\"two readings of the TSC\"}\n",
+	                  "\"backend\":\"%s\",\"metric\":\"entrance\",\"unit\":\"ticks\",\"value\":%.10g,"
+	                  "\"n\":%ld,\"min\":%.10g,\"max\":%.10g,\"subtracted\":\"%s\"}\n",
 	                  name, unit_of_argument, argument, portcullis_backend(), ticks[samples / 2], samples,
-	                  ticks[0], ticks[samples - 1]);
+	                  ticks[0], ticks[samples - 1],
+	                  enough ? "the loop around the calls" : "two readings of the TSC");
 	write_record(line, length);
 	emit_events(name, unit_of_argument, argument, events.entrances, "entrances", "entrances");
 	emit_events(name, unit_of_argument, argument, events.system_calls, "system_calls", "system calls");
-	printf("%-14s %6ld  %6u\n", name, argument, ticks[samples / 2]);
+	printf("%-14s %6ld  %6.10g\n", name, argument, ticks[samples / 2]);
+}
+
+/* Fills `ticks` with those of one call, each from a loop. */
+static void measure_loops(void (*function)(void), void (*other)(void), const long arguments[6])
+{
+	long count = enough_calls(function, other, arguments);
+	double calls = (double)count * (other ? 2 : 1);
+
+	for (long i = 0; i < samples; i++) {
+		uint64_t loop = time_loop(NULL, NULL, arguments, count);
+
+		ticks[i] = ((double)time_loop(function, other, arguments, count) - (double)loop) / calls;
+	}
 }
 
 /* A case with one function, or with two that take turns. */
 static void measure(const char *name, const char *unit, long argument, struct events events,
                     void (*function)(void), void (*other)(void), const long arguments[6])
 {
-	uint32_t reading = overhead();
+	uint32_t reading = enough ? 0 : overhead();
 
-	for (long i = 0; i < samples; i++) {
+	if (enough)
+		measure_loops(function, other, arguments);
+	for (long i = 0; i < samples && !enough; i++) {
 		if (other)
 			time_call(other, arguments); /* the switch from the other domain is in the next one */
 		ticks[i] = time_call(function, arguments) - reading;
@@ -201,31 +256,66 @@ static void attach(const char *name)
 	}
 }
 
+/* What passes from before the attach until the first entrance has returned. */
+static void measure_attach(void)
+{
+	uint64_t start = ticks_now();
+	char line[512];
+
+	attach("empty");
+	empty_0();
+	start = ticks_now() - start;
+	write_record(line,
+	             snprintf(line, sizeof(line),
+	                      "{\"schema\":1,\"workload\":\"crossing\",\"args\":{\"case\":\"attach\"},"
+	                      "\"backend\":\"%s\",\"metric\":\"attach\",\"unit\":\"ticks\",\"value\":%lu,"
+	                      "\"n\":1}\n",
+	                      portcullis_backend(), start));
+}
+
 static _Noreturn void usage(int status)
 {
 	fprintf(status ? stderr : stdout,
-	        "usage: crossing [--samples N]\n\n"
+	        "usage: crossing [--samples N] [--ticks N] [--attach]\n\n"
 	        "Measures entrances to protected libraries that do nothing; writes records to /dev/records.\n"
-	        "  --samples N   calls measured in each case, 1 to %d (default 200)\n",
+	        "  --samples N   calls measured in each case, 1 to %d (default 200)\n"
+	        "  --ticks N     a sample is a loop of so many calls that they take N ticks (default: of "
+	        "one)\n"
+	        "  --attach      the time from attaching to the end of the first entrance, too\n",
 	        SAMPLES_MAX);
 	exit(status);
+}
+
+static long number(const char *option, const char *text, long most)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (*end || value < 1 || value > most) {
+		fprintf(stderr, "crossing: %s %s: not a number from 1 to %ld\n", option, text, most);
+		exit(2);
+	}
+	return value;
 }
 
 static void parse(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
-		char *end;
-
 		if (!strcmp(argv[i], "--help"))
 			usage(0);
-		if (strcmp(argv[i], "--samples") || i + 1 == argc)
-			usage(2);
-		samples = strtol(argv[++i], &end, 10);
-		if (*end || samples < 1 || samples > SAMPLES_MAX) {
-			fprintf(stderr, "crossing: --samples %s: not a number from 1 to %d\n", argv[i],
-			        SAMPLES_MAX);
-			exit(2);
+		if (!strcmp(argv[i], "--attach")) {
+			attaches = true;
+			continue;
 		}
+		if (i + 1 == argc)
+			usage(2);
+		if (!strcmp(argv[i], "--samples"))
+			samples = number(argv[i], argv[i + 1], SAMPLES_MAX);
+		else if (!strcmp(argv[i], "--ticks"))
+			enough = (uint64_t)number(argv[i], argv[i + 1], TICKS_MAX);
+		else
+			usage(2);
+		i++;
 	}
 }
 
@@ -239,7 +329,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "crossing: cannot open /dev/records: %s\n", strerror(errno));
 		return 1;
 	}
-	attach("empty");
+	if (attaches)
+		measure_attach();
+	else
+		attach("empty");
 	attach("twin");
 	attach("outer");
 	memset(buffer, 1, sizeof(buffer));

@@ -132,10 +132,15 @@ def test_databases(report, root):
 
 
 def test_records(report, root):
-    result = run_plan("native", "cross backend=none -- /bin/crossing\n", root)
+    result = run_plan("native", "cross backend=none -- /bin/crossing --samples 20 --ticks 100000 --attach\n", root)
     times = [record for record in result.records if record.get("metric") == "entrance"]
     report.check("crossing has records", len(times) > 10, result.explain)
     report.equal("they are measured, in counts of the TSC", {(record["kind"], record["unit"]) for record in times}, {("measured", "tsc")})
+    values = {record["args"]["case"]: record["value"] for record in times}
+    report.check("a loop of calls tells what an entrance costs, though one call is less than a step of the clock",
+                 0 < values["direct"] and 0 < values["empty"] < values["system_call"], values)
+    attached = [record["value"] for record in result.records if record.get("metric") == "attach"]
+    report.check("what passes from attach to first entrance is measured", len(attached) == 1 and attached[0] > 0, attached)
     rates = [record["value"] for record in result.records if record.get("metric") == "tsc_rate"]
     report.check("each run says how fast that counts", len(rates) == 1 and rates[0] > 10**8, rates)
 
