@@ -45,10 +45,11 @@ static const char *find_program(char *path, size_t size)
 	return NULL;
 }
 
-static bool probe(char *reason, size_t size)
+static bool probe(struct engine_config *config, char *reason, size_t size)
 {
 	char path[512];
 
+	(void)config;
 	if (find_program(path, sizeof(path)))
 		return true;
 	snprintf(reason, size, "bochs-bin is not in PATH (package bochs)");

@@ -25,6 +25,9 @@ struct engine_config {
 	uint64_t limit_ticks; /* 0: none; an engine that cannot count leaves it to the kernel */
 	int cpu;              /* of the host, on which the guest runs; -1: any */
 	bool huge_pages;      /* the guest's memory comes from the host's pool of huge pages */
+	/* by probe() */
+	bool kvm; /* an engine that can do without KVM uses it: the host's CPU runs the guest */
+	char remark[REASON_MAX]; /* how the guest will be executed, and why; empty where there is no choice */
 };
 
 /* A started guest. */
@@ -62,12 +65,13 @@ struct engine {
 	unsigned memory_max; /* MiB of RAM that it can give a guest */
 	bool places;         /* it knows `cpu` and `huge_pages` of the configuration */
 	uint64_t tsc_hz;     /* of the guest's TSC, 0: the guest must measure it */
-	const char *tick_unit; /* what one TSC count is: the unit of records whose unit is "ticks" */
-	const char *tick_kind; /* their kind: "counted", ... */
+	const char *tick_unit;     /* what one TSC count is: the unit of records whose unit is "ticks" */
+	const char *tick_kind;     /* their kind: "counted", ... */
+	const char *kvm_tick_kind; /* ... when `kvm` of the configuration is set */
 
 	/* False, with a sentence in `reason`, when it is not installed or cannot work here. Starts nothing
 	 * slow. */
-	bool (*probe)(char *reason, size_t size);
+	bool (*probe)(struct engine_config *config, char *reason, size_t size);
 	/* 0, or -1 with a sentence in `reason`. */
 	int (*start)(const struct engine_config *config, struct guest *guest, char *reason, size_t size);
 	/*

@@ -82,27 +82,26 @@ static void ignore_time(void *context, unsigned seconds)
 }
 
 /* Boots an empty plan. True: it reached its end. */
-static bool try_engine(const struct engine *engine, struct buffer *boot, struct outcome *outcome,
-                       char *reason, size_t size)
+static bool try_engine(const struct engine *engine, struct engine_config *config, struct buffer *boot,
+                       struct outcome *outcome, char *reason, size_t size)
 {
 	struct watch_events events = {
 	        .console = ignore_console, .line = keep_boot, .idle = ignore_time, .context = boot};
 	struct image_parts parts = {.kernel = install_path("guest/kernel.bin"), .memory = TRIAL_MEMORY};
-	struct engine_config config = {
-	        .rom = install_path("guest/rom.bin"), .memory = TRIAL_MEMORY, .cpu = -1};
 	struct buffer command = {0};
 	int result = -1;
 
-	if (!engine->probe(reason, size))
+	if (!engine->probe(config, reason, size))
 		return false;
 	buffer_printf(&command, "tsc_hz=%lu", engine->tsc_hz);
 	if (kernel_options.size)
 		buffer_printf(&command, " %s", kernel_options.data);
 	parts.command = command.data;
-	config.image = image_check_rom(config.rom, reason, size) < 0 ? -1 : image_build(&parts, reason, size);
-	if (config.image >= 0) {
-		result = watch_guest(engine, &config, TRIAL_SECONDS, &events, outcome, reason, size);
-		close(config.image);
+	config->image =
+	        image_check_rom(config->rom, reason, size) < 0 ? -1 : image_build(&parts, reason, size);
+	if (config->image >= 0) {
+		result = watch_guest(engine, config, TRIAL_SECONDS, &events, outcome, reason, size);
+		close(config->image);
 	}
 	buffer_free(&command);
 	if (result == 0 && outcome->cause == CAUSE_TIMEOUT)
@@ -132,9 +131,11 @@ static int run(int argc, char **argv)
 	for (unsigned i = 0; (engine = engine_at(i)); i++) {
 		struct buffer boot = {0};
 		struct outcome outcome = {0};
+		struct engine_config config = {
+		        .rom = install_path("guest/rom.bin"), .memory = TRIAL_MEMORY, .cpu = -1};
 		char reason[REASON_MAX] = "";
 		double start = now();
-		bool works = try_engine(engine, &boot, &outcome, reason, sizeof(reason));
+		bool works = try_engine(engine, &config, &boot, &outcome, reason, sizeof(reason));
 
 		if (!works && !*reason && outcome.cause == CAUSE_SIGNAL) {
 			report_error("interrupted by signal %d (%s)", outcome.signal,
@@ -143,9 +144,11 @@ static int run(int argc, char **argv)
 		}
 		printf("%-8s %s: ", engine->name, works ? "works" : "does not work");
 		if (works) {
+			if (*config.remark)
+				printf("%s; ", config.remark);
 			print_features(boot.data ? boot.data : "{}");
-			printf("; ticks are %s; booted and ended in %.2f s\n", engine->tick_kind,
-			       now() - start);
+			printf("; ticks are %s; booted and ended in %.2f s\n",
+			       config.kvm ? engine->kvm_tick_kind : engine->tick_kind, now() - start);
 			print_remarks(boot.data ? boot.data : "{}");
 		} else {
 			printf("%s\n", reason);

@@ -9,10 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool probe(char *reason, size_t size)
+static bool probe(struct engine_config *config, char *reason, size_t size)
 {
 	const char *path = install_path("portcullis-native");
 
+	(void)config;
 	if (access(path, X_OK) == 0)
 		return true;
 	snprintf(reason, size, "%s is not there", path);

@@ -75,6 +75,7 @@ bool record_complete(const struct record_context *context, const char *record, s
                      struct buffer *line)
 {
 	const struct engine *engine = context->engine;
+	const char *kind = context->kvm ? engine->kvm_tick_kind : engine->tick_kind;
 	struct json_value unit;
 	size_t end = size;
 	bool ticks;
@@ -95,7 +96,7 @@ bool record_complete(const struct record_context *context, const char *record, s
 	} else {
 		buffer_append(line, record, end);
 	}
-	add_member(line, record, "kind", ticks ? engine->tick_kind : "counted");
+	add_member(line, record, "kind", ticks ? kind : "counted");
 	add_member(line, record, "engine", engine->name);
 	add_member(line, record, "cpu", context->cpu);
 	add_member(line, record, "commit", PORTCULLIS_COMMIT);

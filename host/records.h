@@ -23,6 +23,7 @@ int output_close(struct output_file *file, char *reason, size_t size);
 /* What the launcher knows of every record of a guest. */
 struct record_context {
 	const struct engine *engine;
+	bool kvm;      /* of the engine's configuration */
 	char cpu[128]; /* the guest's CPU model, from its LINK_BOOT line */
 	const char *host;
 	const char *run; /* --run-id, or NULL */

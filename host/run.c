@@ -84,31 +84,40 @@ static void print_help(void)
 	printf("\n%s", status_help);
 }
 
-/* The engine that the user named, or the first that is here. NULL after a sentence; *status says which kind.
- */
-static const struct engine *choose_engine(enum status *status)
+/* The best engine that is here. NULL after a sentence. */
+static const struct engine *take_best(struct engine_config *config)
+{
+	const struct engine *engine;
+	char names[128], reason[REASON_MAX];
+
+	for (unsigned i = 0; (engine = engine_at(i)) && engine->rank < ENGINE_RANK_NAMED; i++)
+		if (engine->probe(config, reason, sizeof(reason)))
+			return engine;
+	engine_names(names, sizeof(names));
+	report_error("no engine is available (%s): see `portcullis engines`", names);
+	return NULL;
+}
+
+/* The engine that the user wants, probed. NULL after a sentence; *status says which kind. */
+static const struct engine *choose_engine(struct engine_config *config, enum status *status)
 {
 	const struct engine *engine = engine_find(request.engine);
 	char names[128], reason[REASON_MAX];
 
 	*status = STATUS_NO_ENGINE;
-	if (engine && engine->probe(reason, sizeof(reason)))
-		return engine;
-	if (engine) {
-		report_error("engine %s is not available: %s", engine->name, reason);
-		return NULL;
-	}
-	engine_names(names, sizeof(names));
-	if (strcmp(request.engine, "auto")) {
+	if (!strcmp(request.engine, "auto")) {
+		engine = take_best(config);
+	} else if (!engine) {
+		engine_names(names, sizeof(names));
 		report_error("unknown engine \"%s\"; there are auto, %s", request.engine, names);
 		*status = STATUS_USAGE;
-		return NULL;
+	} else if (!engine->probe(config, reason, sizeof(reason))) {
+		report_error("engine %s is not available: %s", engine->name, reason);
+		engine = NULL;
 	}
-	for (unsigned i = 0; (engine = engine_at(i)); i++)
-		if (engine->rank < ENGINE_RANK_NAMED && engine->probe(reason, sizeof(reason)))
-			return engine;
-	report_error("no engine is available (%s): see `portcullis engines`", names);
-	return NULL;
+	if (engine && session.verbose && *config->remark)
+		report_line("engine %s: %s", engine->name, config->remark);
+	return engine;
 }
 
 /* The kernel's command line. */
@@ -147,14 +156,8 @@ static int prepare(const struct engine *engine, char *reason, size_t size)
 	return image;
 }
 
-static enum status execute(const struct engine *engine, int image)
+static enum status execute(const struct engine *engine, const struct engine_config *config)
 {
-	struct engine_config config = {.image = image,
-	                               .rom = request.rom,
-	                               .memory = (unsigned)request.memory,
-	                               .limit_ticks = request.limit_ticks,
-	                               .cpu = request.cpu == ANY_CPU ? -1 : (int)request.cpu,
-	                               .huge_pages = request.huge_pages};
 	struct symbols *symbols = symbols_load(install_sibling(request.kernel, ".elf"));
 	struct watch_events events;
 	struct outcome outcome;
@@ -162,12 +165,13 @@ static enum status execute(const struct engine *engine, int image)
 	enum status status;
 
 	host_describe(host, sizeof(host));
-	session.context = (struct record_context){.engine = engine, .host = host, .run = request.run_id};
+	session.context = (struct record_context){
+	        .engine = engine, .kvm = config->kvm, .host = host, .run = request.run_id};
 	session.symbols = symbols;
 	session.timeout = (unsigned)request.timeout;
 	session.limit_ticks = request.limit_ticks;
 	session_events(&session, &events);
-	if (watch_guest(engine, &config, session.timeout, &events, &outcome, reason, sizeof(reason)) == 0) {
+	if (watch_guest(engine, config, session.timeout, &events, &outcome, reason, sizeof(reason)) == 0) {
 		status = session_verdict(&session, &outcome);
 	} else {
 		report_error("%s", reason);
@@ -182,8 +186,8 @@ static int run(int argc, char **argv)
 	struct output_file *outputs[] = {&session.console, &session.records, &session.summary};
 	char reason[REASON_MAX];
 	const struct engine *engine;
+	struct engine_config config;
 	enum status status;
-	int image;
 
 	options_parse(options, "run", argc, argv);
 	if (request.help) {
@@ -198,7 +202,12 @@ static int run(int argc, char **argv)
 		request.kernel = install_path("guest/kernel.bin");
 	if (!request.rom)
 		request.rom = install_path("guest/rom.bin");
-	engine = choose_engine(&status);
+	config = (struct engine_config){.rom = request.rom,
+	                                .memory = (unsigned)request.memory,
+	                                .limit_ticks = request.limit_ticks,
+	                                .cpu = request.cpu == ANY_CPU ? -1 : (int)request.cpu,
+	                                .huge_pages = request.huge_pages};
+	engine = choose_engine(&config, &status);
 	if (!engine)
 		return status;
 	if (request.memory > engine->memory_max) {
@@ -210,8 +219,8 @@ static int run(int argc, char **argv)
 		report_error("engine %s knows neither --cpu nor --huge-pages", engine->name);
 		return STATUS_USAGE;
 	}
-	image = prepare(engine, reason, sizeof(reason));
-	if (image < 0) {
+	config.image = prepare(engine, reason, sizeof(reason));
+	if (config.image < 0) {
 		report_error("%s", reason);
 		return STATUS_USAGE;
 	}
@@ -221,7 +230,7 @@ static int run(int argc, char **argv)
 			return STATUS_DATA_LOST;
 		}
 	}
-	status = execute(engine, image);
+	status = execute(engine, &config);
 	if (!session_close(&session) && status <= STATUS_RUN_FAILED)
 		status = STATUS_DATA_LOST;
 	return status;

@@ -1,5 +1,6 @@
 /* Engine `kvm`: the launcher's end of the VMM. */
 #include "host/image.h"
+#include "host/kvm/probe.h"
 #include "host/kvm/vmm.h"
 #include "host/process.h"
 
@@ -9,6 +10,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+static bool probe(struct engine_config *config, char *reason, size_t size)
+{
+	(void)config;
+	return kvm_probe(reason, size);
+}
 
 static void release(struct guest *guest)
 {
@@ -91,7 +98,7 @@ ENGINE(kvm) = {
         .places = true,
         .tick_unit = "tsc",
         .tick_kind = "measured",
-        .probe = kvm_probe,
+        .probe = probe,
         .start = start,
         .interrupt = interrupt,
         .diagnose = diagnose,

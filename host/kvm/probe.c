@@ -2,6 +2,7 @@
  */
 #include "guest/abi/boot.h"
 #include "guest/abi/link.h"
+#include "host/kvm/probe.h"
 #include "host/kvm/vmm.h"
 
 #include <errno.h>

@@ -91,9 +91,4 @@ uint64_t statistics_exits(const struct vmm *vmm);
  * -errno. */
 int sandbox_enter(void);
 
-/* ---- probe.c */
-
-/* Runs a few instructions in a machine of their own: does KVM run guests, at the CPU's speed? */
-bool kvm_probe(char *reason, size_t size);
-
 #endif

@@ -21,9 +21,14 @@ $(HOST_UNIT)/portcullis: $(filter-out %/collect.c.o %/serial.c.o,$(HOST_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) -static -pthread -o $@ $^
 
+# A KVM that is made up, to preload.
+$(HOST_UNIT)/fake_kvm.so: host/tests/fake_kvm.c
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -shared -fPIC -o $@ $< -ldl
+
 # A program for the guest.
 $(HOST_UNIT)/words: host/tests/words.c
 	@mkdir -p $(@D)
 	$(MUSL_CC) -static -O2 $(WARNINGS) -o $@ $<
 
-TESTS += $(HOST_UNIT_TESTS) $(HOST_UNIT)/portcullis $(HOST_UNIT)/words
+TESTS += $(HOST_UNIT_TESTS) $(HOST_UNIT)/portcullis $(HOST_UNIT)/fake_kvm.so $(HOST_UNIT)/words
