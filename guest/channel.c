@@ -46,6 +46,12 @@ static void put_ring(char byte)
 	__atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
 }
 
+void channel_hold(void)
+{
+	if (ring)
+		outb(PORT_RING, RING_HOLD);
+}
+
 static void put(char byte)
 {
 	if (ring) {

@@ -10,4 +10,7 @@ void channel_console(const char *text, size_t size); /* console text */
 void channel_line(char type, const char *payload,
                   size_t size); /* one framed line; control characters become blanks */
 
+/* Returns when the watcher has read all that was written, where a ring is the way to it: the option hold=. */
+void channel_hold(void);
+
 #endif

@@ -18,6 +18,13 @@
 #define TRACE_MAX  64  /* frames of a backtrace */
 #define REASON_MAX 512 /* bytes of a sentence */
 
+/* Who counts what the child does (host/perf.h). */
+struct engine_counting {
+	/* Called once, with the child's number, before it executes anything of its own. */
+	void (*open)(void *context, pid_t pid);
+	void *context;
+};
+
 struct engine_config {
 	int image;            /* file descriptor of the RAM image, open for reading */
 	const char *rom;      /* path of the reset ROM */
@@ -25,6 +32,9 @@ struct engine_config {
 	uint64_t limit_ticks; /* 0: none; an engine that cannot count leaves it to the kernel */
 	int cpu;              /* of the host, on which the guest runs; -1: any */
 	bool huge_pages;      /* the guest's memory comes from the host's pool of huge pages */
+	/* NULL, or the guest waits after each LINK_START and LINK_DONE for resume(): only if the engine
+	 * `counts` */
+	const struct engine_counting *counting;
 	/* by probe() */
 	bool kvm; /* an engine that can do without KVM uses it: the host's CPU runs the guest */
 	char remark[REASON_MAX]; /* how the guest will be executed, and why; empty where there is no choice */
@@ -58,13 +68,21 @@ struct diagnosis {
 	char statistics[256];      /* a line for people about the run, however it ended; may be empty */
 };
 
+/* What events of the child process tell about the guest. */
+enum engine_counts {
+	ENGINE_COUNTS_NOTHING,   /* it is an emulator: they are the emulator's own */
+	ENGINE_COUNTS_GUEST,     /* its main thread runs the guest; guest and host can be told apart */
+	ENGINE_COUNTS_PROCESSES, /* it and all that come from it are the guest */
+};
+
 struct engine {
 	const char *name;
 	const char *summary; /* for --help */
 	int rank;            /* `auto` takes the available engine with the lowest, below ENGINE_RANK_NAMED */
 	unsigned memory_max; /* MiB of RAM that it can give a guest */
 	bool places;         /* it knows `cpu` and `huge_pages` of the configuration */
-	uint64_t tsc_hz;     /* of the guest's TSC, 0: the guest must measure it */
+	enum engine_counts counts;
+	uint64_t tsc_hz;           /* of the guest's TSC, 0: the guest must measure it */
 	const char *tick_unit;     /* what one TSC count is: the unit of records whose unit is "ticks" */
 	const char *tick_kind;     /* their kind: "counted", ... */
 	const char *kvm_tick_kind; /* ... when `kvm` of the configuration is set */
@@ -81,6 +99,10 @@ struct engine {
 	 * the guest's.
 	 */
 	size_t (*filter_console)(struct guest *guest, const char *text, size_t size, char *out);
+	/* Returns when the guest, whose LINK_START or LINK_DONE has come, waits. NULL: it does so by then. */
+	void (*settle)(struct guest *guest);
+	/* The guest, which waits at the start or the end of a run, goes on. NULL if it never waits. */
+	void (*resume)(struct guest *guest);
 	/* Asks for a diagnosis; the guest need not run on. */
 	void (*interrupt)(struct guest *guest);
 	/* `control` is readable. NULL when `control` is never used. True: the guest is dead, interrupt() it.

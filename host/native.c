@@ -4,9 +4,11 @@
 #include "host/install.h"
 #include "host/process.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static bool probe(struct engine_config *config, char *reason, size_t size)
@@ -20,14 +22,40 @@ static bool probe(struct engine_config *config, char *reason, size_t size)
 	return false;
 }
 
+/* Where the runner waits for resume() is a socket, `state` as its number and one: the runner inherits the
+ * other end. */
 static int start(const struct engine_config *config, struct guest *guest, char *reason, size_t size)
 {
-	char image[24];
-	const char *argv[] = {install_path("portcullis-native"), "run", image, NULL};
+	char image[24], hold[24];
+	const char *argv[] = {install_path("portcullis-native"), "run", image, config->counting ? hold : NULL,
+	                      NULL};
 	struct process process = {.argv = argv, .keep = {config->image}, .keep_count = 1};
+	int pair[2], result;
 
 	snprintf(image, sizeof(image), "%d", config->image);
-	return process_start(&process, &guest->pid, &guest->output, &guest->errors, reason, size);
+	if (!config->counting)
+		return process_start(&process, &guest->pid, &guest->output, &guest->errors, reason, size);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		snprintf(reason, size, "no socket: %s", strerror(errno));
+		return -1;
+	}
+	snprintf(hold, sizeof(hold), "%d", pair[1]);
+	process.keep[process.keep_count++] = pair[1];
+	process.before = config->counting->open;
+	process.context = config->counting->context;
+	result = process_start(&process, &guest->pid, &guest->output, &guest->errors, reason, size);
+	close(pair[1]);
+	if (result < 0)
+		close(pair[0]);
+	else
+		guest->state = (void *)(intptr_t)(pair[0] + 1);
+	return result;
+}
+
+/* A runner that is gone is told by the end of its streams. */
+static void resume(struct guest *guest)
+{
+	send((int)(intptr_t)guest->state - 1, "", 1, MSG_NOSIGNAL);
 }
 
 /* The process tree of a run ends with its first process, which ends with the runner. */
@@ -49,7 +77,8 @@ static void diagnose(struct guest *guest, const char *errors, struct diagnosis *
 
 static void release(struct guest *guest)
 {
-	(void)guest;
+	if (guest->state)
+		close((int)(intptr_t)guest->state - 1);
 }
 
 ENGINE(native) = {
@@ -57,10 +86,12 @@ ENGINE(native) = {
         .summary = "this Linux itself: programs are its processes, measures time",
         .rank = ENGINE_RANK_NAMED,
         .memory_max = MEMORY_MAX,
+        .counts = ENGINE_COUNTS_PROCESSES,
         .tick_unit = "tsc",
         .tick_kind = "measured",
         .probe = probe,
         .start = start,
+        .resume = resume,
         .interrupt = interrupt,
         .diagnose = diagnose,
         .release = release,

@@ -25,10 +25,12 @@ bool process_find(const char *program, char *path, size_t size)
 	return false;
 }
 
-/* In the child, which shares nothing with the launcher but `failure`: the write end of a pipe that execve
- * closes. */
+/*
+ * In the child, which shares nothing with the launcher but `failure`, the write end of a pipe that execve
+ * closes, and `gate`, a pipe that the launcher closes when the child may go on.
+ */
 static _Noreturn void become(const struct process *process, pid_t launcher, const int output[2],
-                             const int errors[2], int failure)
+                             const int errors[2], int failure, const int gate[2])
 {
 	sigset_t none;
 	int null;
@@ -37,6 +39,9 @@ static _Noreturn void become(const struct process *process, pid_t launcher, cons
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != launcher)
 		_exit(127); /* it ended before it could be watched */
+	close(gate[1]);
+	while (read(gate[0], &null, sizeof(null)) < 0 && errno == EINTR)
+		;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -63,10 +68,10 @@ static void close_pair(int pair[2])
 int process_start(const struct process *process, pid_t *pid, int *output, int *errors, char *reason,
                   size_t size)
 {
-	int pipes[3][2], error = 0;
+	int pipes[4][2], error = 0;
 	pid_t launcher = getpid();
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		if (pipe2(pipes[i], O_CLOEXEC) == 0)
 			continue;
 		snprintf(reason, size, "no pipe: %s", strerror(errno));
@@ -76,9 +81,12 @@ int process_start(const struct process *process, pid_t *pid, int *output, int *e
 	}
 	*pid = fork();
 	if (*pid == 0)
-		become(process, launcher, pipes[0], pipes[1], pipes[2][1]);
+		become(process, launcher, pipes[0], pipes[1], pipes[2][1], pipes[3]);
 	if (*pid < 0)
 		error = errno;
+	else if (process->before)
+		process->before(process->context, *pid);
+	close_pair(pipes[3]);
 	close(pipes[2][1]);
 	if (!error && read(pipes[2][0], &error, sizeof(error)) != sizeof(error))
 		error = 0;

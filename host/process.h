@@ -13,6 +13,8 @@ struct process {
 	const char *const *environment; /* "NAME=VALUE" to set, NULL-terminated, or NULL */
 	int keep[PROCESS_KEEP_MAX];     /* descriptors that the child inherits, under the same number */
 	unsigned keep_count;
+	void (*before)(void *context, pid_t pid); /* called before the child becomes the program, or NULL */
+	void *context;
 };
 
 /*

@@ -18,13 +18,18 @@
 #define ANY_CPU         UINT64_MAX
 
 static struct {
-	const char *engine, *plan, *root, *kernel, *rom, *run_id;
+	const char *engine, *plan, *root, *kernel, *rom, *run_id, *counters;
 	uint64_t memory, limit_ticks, timeout, seed, cpu;
 	struct buffer options;
 	bool huge_pages, help;
-} request = {
-        .engine = "auto", .memory = DEFAULT_MEMORY, .timeout = DEFAULT_TIMEOUT, .seed = 1, .cpu = ANY_CPU};
+} request = {.engine = "auto",
+             .counters = "none",
+             .memory = DEFAULT_MEMORY,
+             .timeout = DEFAULT_TIMEOUT,
+             .seed = 1,
+             .cpu = ANY_CPU};
 
+static struct perf perf;
 static struct session session = {.console.fd = -1, .records.fd = -1, .summary.fd = -1};
 
 static const struct option_row options[] = {
@@ -59,6 +64,10 @@ static const struct option_row options[] = {
         {"huge-pages", 0, OPTION_FLAG, NULL,
          "take the guest's memory from the host's pool of huge pages (engine kvm)", &request.huge_pages, 0,
          0},
+        {"counters", 0, OPTION_TEXT, "LIST|all|none",
+         "performance counters around each run, by commas (engines kvm\nand native; host/README.md names "
+         "them)",
+         &request.counters, 0, 0},
         {"run-id", 0, OPTION_TEXT, "TEXT", "the field `run` of the records", &request.run_id, 0, 0},
         {"kernel", 0, OPTION_TEXT, "FILE",
          "flat kernel (default: guest/kernel.bin beside the launcher);\nsymbols come from "
@@ -128,6 +137,8 @@ static void write_command(const struct engine *engine, struct buffer *command)
 		buffer_printf(command, " tsc_hz=%lu", engine->tsc_hz);
 	if (request.limit_ticks)
 		buffer_printf(command, " limit=%lu", request.limit_ticks);
+	if (perf.counts != ENGINE_COUNTS_NOTHING)
+		buffer_printf(command, " hold=1");
 	if (request.options.size)
 		buffer_printf(command, " %s", request.options.data);
 }
@@ -156,6 +167,36 @@ static int prepare(const struct engine *engine, char *reason, size_t size)
 	return image;
 }
 
+/* The child is there, and has not begun. */
+static void open_counters(void *context, pid_t pid)
+{
+	(void)context;
+	perf_open(&perf, pid);
+	for (const char *line = perf.remarks.data; line && *line; line = strchr(line, '\n') + 1)
+		report_line("%.*s", (int)strcspn(line, "\n"), line);
+}
+
+/* Which counters there are to be. 0, or -1 after a sentence. */
+static int choose_counters(const struct engine *engine, struct engine_config *config)
+{
+	static const struct engine_counting counting = {.open = open_counters};
+	char reason[REASON_MAX];
+
+	if (perf_choose(request.counters, &perf.chosen, reason, sizeof(reason)) < 0) {
+		report_error("--counters %s: %s", request.counters, reason);
+		return -1;
+	}
+	if (!perf.chosen)
+		return 0;
+	perf.counts = engine->counts;
+	if (perf.counts != ENGINE_COUNTS_NOTHING)
+		config->counting = &counting;
+	else
+		report_line("not counted: %s: engine %s cannot tell the guest's events from its own",
+		            request.counters, engine->name);
+	return 0;
+}
+
 static enum status execute(const struct engine *engine, const struct engine_config *config)
 {
 	struct symbols *symbols = symbols_load(install_sibling(request.kernel, ".elf"));
@@ -170,6 +211,7 @@ static enum status execute(const struct engine *engine, const struct engine_conf
 	session.symbols = symbols;
 	session.timeout = (unsigned)request.timeout;
 	session.limit_ticks = request.limit_ticks;
+	session.perf = perf.counts != ENGINE_COUNTS_NOTHING ? &perf : NULL;
 	session_events(&session, &events);
 	if (watch_guest(engine, config, session.timeout, &events, &outcome, reason, sizeof(reason)) == 0) {
 		status = session_verdict(&session, &outcome);
@@ -178,6 +220,7 @@ static enum status execute(const struct engine *engine, const struct engine_conf
 		status = STATUS_NO_ENGINE;
 	}
 	symbols_free(symbols);
+	perf_close(&perf);
 	return status;
 }
 
@@ -219,6 +262,8 @@ static int run(int argc, char **argv)
 		report_error("engine %s knows neither --cpu nor --huge-pages", engine->name);
 		return STATUS_USAGE;
 	}
+	if (choose_counters(engine, &config) < 0)
+		return STATUS_USAGE;
 	config.image = prepare(engine, reason, sizeof(reason));
 	if (config.image < 0) {
 		report_error("%s", reason);

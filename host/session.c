@@ -61,6 +61,7 @@ static bool take_record(struct session *session, const char *payload, size_t siz
 {
 	struct buffer line = {0};
 
+	json_string(payload, "backend", session->backend, sizeof(session->backend));
 	if (!record_complete(&session->context, payload, size, &line))
 		snprintf(session->failure, sizeof(session->failure),
 		         "the guest sent a record that is no JSON object: %.200s", payload);
@@ -69,6 +70,37 @@ static bool take_record(struct session *session, const char *payload, size_t siz
 		session->records_written++;
 	buffer_free(&line);
 	return !*session->failure;
+}
+
+/* ---- counters ---------------------------------------------------------------------------------- */
+
+/* Of the run that has ended: a record for each counter that counted. */
+static void record_counters(struct session *session, uint64_t repetition)
+{
+	for (unsigned i = 0; session->perf && i < session->perf->count; i++) {
+		const struct perf_counter *counter = &session->perf->counters[i];
+		struct perf_count count = perf_read(session->perf, i);
+		struct buffer record = {0};
+
+		if (count.result == PERF_NEVER) {
+			report_line("%s: not counted: %s: the CPU's counters were taken all the time",
+			            session->id, counter->metric);
+			continue;
+		}
+		buffer_printf(&record, "{\"schema\":1,\"workload\":\"%s\",\"repetition\":%lu,\"backend\":",
+		              session->context.line, repetition);
+		json_quote(&record, session->backend);
+		buffer_printf(
+		        &record,
+		        ",\"metric\":\"%s\",\"unit\":\"%s\",\"value\":%lu,\"n\":1,\"kind\":\"measured\"",
+		        counter->metric, counter->event->unit, count.value);
+		if (count.result == PERF_SCALED)
+			buffer_printf(&record, ",\"scaled\":%.4f,\"enabled\":%lu,\"running\":%lu",
+			              count.factor, count.enabled, count.running);
+		buffer_append(&record, "}", 1);
+		take_record(session, record.data, record.size);
+		buffer_free(&record);
+	}
 }
 
 static void take_id(struct session *session, const char *payload)
@@ -91,6 +123,8 @@ static void take_start(struct session *session, const char *payload)
 	json_number(payload, "of", &session->of);
 	session->running = true;
 	buffer_keep_tail(&session->tail, 0);
+	if (session->perf)
+		perf_start(session->perf);
 }
 
 /* Why a run ended, for people. True: with exit status 0. */
@@ -131,10 +165,12 @@ static bool take_done(struct session *session, const char *payload, size_t size)
 {
 	struct buffer line = {0};
 	char how[512];
-	uint64_t ticks;
+	uint64_t ticks, repetition;
 	bool good = describe_end(payload, how, sizeof(how));
 
 	take_id(session, payload);
+	json_number(payload, "repetition", &repetition);
+	record_counters(session, repetition);
 	json_number(payload, "ticks", &ticks);
 	session->running = false;
 	session->failures += !good;
@@ -285,6 +321,17 @@ static enum status judge(const struct session *session, const struct outcome *ou
 	}
 }
 
+/* Of the whole guest. */
+static void show_counters(const struct perf *perf)
+{
+	struct buffer text = {0};
+
+	perf_describe(perf, &text);
+	if (text.size)
+		report_line("counters, whole guest: %s", text.data);
+	buffer_free(&text);
+}
+
 enum status session_verdict(struct session *session, const struct outcome *outcome)
 {
 	enum status status;
@@ -294,6 +341,8 @@ enum status session_verdict(struct session *session, const struct outcome *outco
 	status = judge(session, outcome);
 	if (session->verbose && *outcome->diagnosis.statistics)
 		report_line("%s", outcome->diagnosis.statistics);
+	if (session->verbose && session->perf)
+		show_counters(session->perf);
 	if (*session->failure)
 		report_error("%s", session->failure);
 	/* A guest that was stopped here at once may have been in the middle of a line. */

@@ -3,6 +3,7 @@
 #define HOST_SESSION_H
 
 #include "host/buffer.h"
+#include "host/perf.h"
 #include "host/records.h"
 #include "host/status.h"
 #include "host/symbols.h"
@@ -15,6 +16,7 @@ struct session {
 	struct output_file console, records, summary; /* opened */
 	struct record_context context;
 	const struct symbols *symbols;
+	struct perf *perf;    /* counters to be read around each run, or NULL */
 	unsigned timeout;     /* seconds, for the verdict's sentence */
 	uint64_t limit_ticks; /* likewise */
 	/* by the session */
@@ -23,6 +25,7 @@ struct session {
 	char id[160];       /* of the current run, or of the last one: "ID" or "ID #2" */
 	uint64_t run, of;   /* its number in the plan */
 	bool running;       /* a run has started and not ended */
+	char backend[32];   /* of the last record: at the end of a run, its own */
 	uint64_t failures, records_written;
 	char failure[REASON_MAX]; /* an output could not be written, or the guest's record was none */
 };

@@ -42,6 +42,7 @@ struct watch {
 	bool caused;    /* outcome->cause is set; the first cause stays */
 	bool stopping;  /* interrupt() was called */
 	bool gone;      /* the child ended */
+	bool holds;     /* the guest waits at the start and at the end of each run */
 	int wait_status;
 };
 
@@ -95,6 +96,7 @@ static void take_line(void *context, char type, const char *payload, size_t size
 {
 	struct watch *watch = context;
 	struct outcome *outcome = watch->outcome;
+	bool holds = watch->holds && (type == LINK_START || type == LINK_DONE);
 
 	take_console(watch, "", 0);
 	watch->in_guest = true;
@@ -117,8 +119,12 @@ static void take_line(void *context, char type, const char *payload, size_t size
 		limit_time(watch, END_GRACE);
 		break;
 	default:
+		if (holds && watch->guest.engine->settle)
+			watch->guest.engine->settle(&watch->guest);
 		if (!watch->events->line(watch->events->context, type, payload, size))
 			set_cause(watch, CAUSE_REFUSED);
+		if (holds)
+			watch->guest.engine->resume(&watch->guest);
 		break;
 	}
 }
@@ -319,6 +325,7 @@ int watch_guest(const struct engine *engine, const struct engine_config *config,
 	memset(&watch, 0, sizeof(watch));
 	watch.guest = (struct guest){.engine = engine, .output = -1, .errors = -1, .control = -1};
 	watch.events = events;
+	watch.holds = config->counting != NULL;
 	watch.outcome = outcome;
 	link_init(&watch.link, &handler);
 	choose_signals(&watched);

@@ -7,8 +7,11 @@
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[1], "run"))
+	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "run")) {
+		if (argc == 4)
+			stream_hold_at(atoi(argv[3]));
 		return plan_main(atoi(argv[2]));
+	}
 	if (argc > WORDS_BEFORE && !strcmp(argv[WORD_EXEC], "exec"))
 		return program_main(argv);
 	fprintf(stderr, "portcullis-native: the launcher starts it: portcullis run --engine native ...\n");

@@ -30,8 +30,8 @@
 enum { WORD_NAME, WORD_EXEC, WORD_BACKEND, WORD_PATH, WORD_SEPARATOR, WORD_PAD, WORDS_BEFORE };
 _Static_assert(WORDS_BEFORE % 2 == 0, "the program's stack is aligned");
 
-/* `portcullis-native run FD`: the plan in a RAM image (guest/abi/boot.h). The status for the process's exit.
- */
+/* `portcullis-native run FD [SOCKET]`: the plan in a RAM image (guest/abi/boot.h), held at SOCKET around each
+ * run. The status for the process's exit. */
 int plan_main(int image);
 
 /* `portcullis-native exec ...`: becomes the program. Returns only after a sentence on stderr. */
@@ -40,6 +40,10 @@ int program_main(char **argv);
 /* Lines of the byte stream to the launcher, on standard output; and console text. */
 void stream_line(char type, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void stream_console(const char *text, size_t size);
+
+/* From now on stream_hold() returns when the launcher, which has read all, sends a byte through `socket`. */
+void stream_hold_at(int socket);
+void stream_hold(void);
 
 /* Makes an empty memory file system with the archive's files the process's root. 0, or -1 after a sentence on
  * stderr. */

@@ -295,6 +295,7 @@ static bool execute(const struct plan_line *line, uint64_t repetition, unsigned 
 
 	stream_line(LINK_START, "{\"id\":\"%s\",\"repetition\":%lu,\"line\":%u,\"of\":%u}", line->id,
 	            repetition, number, of);
+	stream_hold();
 	say_what_is_missing(line);
 	if (pipe2(console, O_CLOEXEC) < 0 || pipe2(report, O_CLOEXEC) < 0) {
 		fprintf(stderr, "portcullis-native: no pipe: %s\n", strerror(errno));
@@ -314,6 +315,7 @@ static bool execute(const struct plan_line *line, uint64_t repetition, unsigned 
 	close(console[0]);
 	close(report[0]);
 	send_done(line, repetition, &end, tsc_read() - start);
+	stream_hold();
 	return end.reason == EXITED && end.status == 0;
 }
 

@@ -4,6 +4,7 @@
 #include "native/native.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #define LINE_MAX 16384
 
 static uint64_t sequence;
+static int held_at = -1;
 
 /* Without its reader the run is over. */
 static void put(const char *text, size_t size)
@@ -43,6 +45,20 @@ void stream_line(char type, const char *format, ...)
 	length += snprintf(line + length, sizeof(line) - (size_t)length, " %08x\n",
 	                   crc32(0, line + 1, (size_t)length - 1));
 	put(line, (size_t)length);
+}
+
+void stream_hold_at(int socket)
+{
+	held_at = socket;
+	fcntl(socket, F_SETFD, FD_CLOEXEC);
+}
+
+void stream_hold(void)
+{
+	char byte;
+
+	while (held_at >= 0 && read(held_at, &byte, 1) < 0 && errno == EINTR)
+		;
 }
 
 void stream_console(const char *text, size_t size)

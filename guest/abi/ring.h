@@ -13,6 +13,7 @@
 #define RING_ADDRESS 0x80000  /* physical: the last free 128 KiB below the hole for devices */
 #define RING_SIZE    0x10000U /* bytes of data: a power of two */
 #define PORT_RING    0xf8     /* any write: "empty the ring" */
+#define RING_HOLD    1        /* written there: and return when the launcher has read it, and lets the guest go on */
 
 struct ring {
 	uint32_t head;                                /* bytes that the guest has written */

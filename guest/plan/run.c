@@ -238,6 +238,13 @@ static long create_main_process(struct run *run)
 /* ---- reports ----------------------------------------------------------------------------------------------
  */
 
+/* The launcher may want to read counters while nothing happens. */
+static void hold(void)
+{
+	if (option_number("hold", 0))
+		channel_hold();
+}
+
 static void send_start(const struct run *run, unsigned line, unsigned of)
 {
 	char text[LINE_MAX];
@@ -245,6 +252,7 @@ static void send_start(const struct run *run, unsigned line, unsigned of)
 	snprintf(text, sizeof(text), "{\"id\":\"%s\",\"repetition\":%lu,\"line\":%u,\"of\":%u}",
 	         run->line->id, run->repetition, line, of);
 	channel_line(LINK_START, text, strlen(text));
+	hold();
 }
 
 static void send_done(const struct run *run, uint64_t ticks)
@@ -266,6 +274,7 @@ static void send_done(const struct run *run, uint64_t ticks)
 	         run->line->id, run->repetition, reason_names[run->reason], detail, run->user_ticks,
 	         run->system_ticks, ticks, run->account->peak * PAGE_SIZE);
 	channel_line(LINK_DONE, text, strlen(text));
+	hold();
 }
 
 static void send_record(const struct run *run, const char *metric, const char *unit, uint64_t value)

@@ -5,11 +5,16 @@
 #include "host/process.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#define SETTLE_LIMIT 100000000 /* nanoseconds: an old kernel never waits */
 
 static bool probe(struct engine_config *config, char *reason, size_t size)
 {
@@ -50,6 +55,10 @@ static int start(const struct engine_config *config, struct guest *guest, char *
 
 	if (descriptor < 0)
 		return -1;
+	if (config->counting) {
+		process.before = config->counting->open;
+		process.context = config->counting->context;
+	}
 	process.keep[0] = config->image;
 	process.keep[1] = descriptor;
 	snprintf(image, sizeof(image), "%d", config->image);
@@ -65,6 +74,26 @@ static int start(const struct engine_config *config, struct guest *guest, char *
 	if (result < 0)
 		release(guest);
 	return result;
+}
+
+/* The line may have come before the guest has begun to wait. */
+static void settle(struct guest *guest)
+{
+	const struct timespec limit = {.tv_nsec = SETTLE_LIMIT};
+	struct vmm_report *report = guest->state;
+	uint32_t heard = __atomic_load_n(&report->heard, __ATOMIC_RELAXED);
+
+	if (__atomic_load_n(&report->waited, __ATOMIC_ACQUIRE) == heard)
+		syscall(SYS_futex, &report->waited, FUTEX_WAIT, heard, &limit, NULL, 0);
+}
+
+/* See exits.c. */
+static void resume(struct guest *guest)
+{
+	struct vmm_report *report = guest->state;
+
+	__atomic_fetch_add(&report->heard, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &report->heard, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
 static void interrupt(struct guest *guest)
@@ -96,10 +125,13 @@ ENGINE(kvm) = {
         .rank = 0,
         .memory_max = MEMORY_MAX,
         .places = true,
+        .counts = ENGINE_COUNTS_GUEST,
         .tick_unit = "tsc",
         .tick_kind = "measured",
         .probe = probe,
         .start = start,
+        .settle = settle,
+        .resume = resume,
         .interrupt = interrupt,
         .diagnose = diagnose,
         .release = release,

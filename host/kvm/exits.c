@@ -3,8 +3,11 @@
 #include "host/buffer.h"
 #include "host/kvm/vmm.h"
 
+#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 int ring_drain(struct vmm *vmm, char *reason, size_t size)
 {
@@ -35,6 +38,26 @@ int ring_drain(struct vmm *vmm, char *reason, size_t size)
 	return error ? -1 : 0;
 }
 
+/* The guest waits until the launcher has read what it wrote, or the VMM is to stop. */
+static void wait_heard(struct vmm *vmm)
+{
+	struct vmm_report *report = vmm->report;
+	uint32_t before = __atomic_fetch_add(&report->waited, 1, __ATOMIC_RELEASE);
+
+	syscall(SYS_futex, &report->waited, FUTEX_WAKE, 1, NULL, NULL, 0);
+	while (__atomic_load_n(&report->heard, __ATOMIC_ACQUIRE) == before &&
+	       !__atomic_load_n(&vmm->run->immediate_exit, __ATOMIC_RELAXED))
+		syscall(SYS_futex, &report->heard, FUTEX_WAIT, before, NULL, NULL, 0);
+}
+
+/* What the guest writes to a port, one byte at a time. */
+static uint8_t byte_written(const struct vmm *vmm)
+{
+	const struct kvm_run *run = vmm->run;
+
+	return run->io.data_offset < vmm->run_size ? ((const uint8_t *)run)[run->io.data_offset] : 0;
+}
+
 /* Ports that do not exist read as ones; writes go nowhere. */
 static enum verdict handle_port(struct vmm *vmm, char *reason, size_t size)
 {
@@ -48,8 +71,13 @@ static enum verdict handle_port(struct vmm *vmm, char *reason, size_t size)
 	}
 	switch (run->io.port) {
 	case PORT_RING:
-		vmm->report->ring_writes++;
-		return ring_drain(vmm, reason, size) < 0 ? VERDICT_DEAD : VERDICT_RUN;
+		if (ring_drain(vmm, reason, size) < 0)
+			return VERDICT_DEAD;
+		if (byte_written(vmm) == RING_HOLD)
+			wait_heard(vmm);
+		else
+			vmm->report->ring_writes++;
+		return VERDICT_RUN;
 	case PORT_DEBUG_EXIT:
 		return ring_drain(vmm, reason, size) < 0 ? VERDICT_DEAD : VERDICT_END;
 	default:

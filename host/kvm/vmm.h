@@ -23,6 +23,9 @@ struct vmm_report {
 	uint64_t ring_writes; /* of them: because the ring was full */
 	uint64_t interrupted; /* of them: because of a signal */
 	uint64_t exits;       /* VM exits, those that KVM deals with included; 0: KVM does not tell */
+	/* Both are futexes. The guest waits while the second is smaller. */
+	uint32_t waited; /* how often it has begun to wait for the launcher */
+	uint32_t heard;  /* how often the launcher has let it go on */
 };
 
 struct vmm {

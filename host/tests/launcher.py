@@ -8,6 +8,7 @@ import sys
 
 # Each registers its tests.
 import launcher_collect
+import launcher_counters
 import launcher_deaths
 import launcher_input
 import launcher_kvm

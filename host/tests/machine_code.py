@@ -17,6 +17,13 @@ FAIL = bytes.fromhex("bf02000000"               # write "lost my way" to standar
 MAGIC_BREAK = bytes.fromhex("6687db")           # xchg bx, bx: stops a Bochs that listens to it
 
 
+def touch(pages):
+    """Writes to so many pages of the stack, one after the other, and ends."""
+    return (b"\xb9" + struct.pack("<I", pages)              # mov ecx, pages
+            + bytes.fromhex("4881ec00100000" "48890c24"      # 1: sub rsp, 4096; mov [rsp], rcx
+                            "ffc9" "75f1") + EXIT_GOOD)      # dec ecx; jnz 1b
+
+
 def kernel(original, code):
     """The flat kernel `original` with `code` in place of its first instructions."""
     at = BOOT_HEADER_OFFSET + BOOT_HEADER_SIZE

@@ -2,10 +2,11 @@
 """Engine kvm, whole, in the rig: kvm.py [all]
 
 The launcher's own engine boots the guest under the KVM of a Linux that runs in an emulator: each backend, vmfunc by nested VMX. What
-the engine says of itself; its size and its VM exits; entrances, whose counts must be those of Bochs; then tests of domains and
+the engine says of itself; its size, its VM exits and their counters; entrances, whose counts must be those of Bochs; then tests of domains and
 attacks, a choice of them that takes a minute, or with `all` every one that can be had (README.md).
 """
 
+import json
 import os
 import re
 import shutil
@@ -100,6 +101,22 @@ def exits(report, root):
                  counts and 0 < int(counts[1]) <= EXITS_MAX and counts[2] == "1", said)
 
 
+def counters(report, root):
+    """The host's tracepoints against the VMM's own count; what each run had."""
+    plan, records = root.parent / "plan", root.parent / "records"
+    plan.write_text("one repeat=3 -- /bin/outcome exit 0\n")
+    done = subprocess.run([LAUNCHER, "run", "--plan", plan, "--root", root, "--verbose", "--counters", "all", "--records", records],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    said = done.stdout + done.stderr
+    own, seen = re.search(r"KVM: (\d+) VM exits", said), re.search(r"counters, whole guest:.* vm_exits (\d+)", said)
+    report.check("the tracepoint kvm_exit counts as many VM exits as the VMM", own and seen and 0 < int(own[1]) == int(seen[1]), said)
+    counts = [record["value"] for record in map(json.loads, records.read_text().splitlines()) if record["metric"] == "vm_exits"]
+    report.check("each run has its own, and together they are fewer", len(counts) == 3 and all(counts) and seen
+                 and sum(counts) < int(seen[1]), lambda: f"{counts}; {said}")
+    report.check("events of a PMU that is not there are named with the reason, and fail nothing", done.returncode == 0
+                 and re.search(r"^not counted: cycles, instructions, .*\(No such file or directory\)$", said, re.MULTILINE), said)
+
+
 def size(report):
     files = sorted((TOP / "host" / "kvm").glob("*.[ch]"))
     lines = sum(len(file.read_text().splitlines()) for file in files)
@@ -128,6 +145,7 @@ def main():
         try:
             if engines(report):
                 exits(report, root)
+                counters(report, root)
                 crossing(report, root)
                 suites(report, ALL if sys.argv[1:] == ["all"] else CHOICE)
         except Unavailable as reason:

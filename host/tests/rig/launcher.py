@@ -34,6 +34,7 @@ def parse():
     parser.add_argument("--memory", default="64")
     parser.add_argument("--timeout", default=120, type=int)
     parser.add_argument("--option", action="append", default=[])
+    parser.add_argument("--counters")
     parser.add_argument("--verbose", action="store_true")
     for name in OUTPUTS:
         parser.add_argument(f"--{name}")
@@ -64,6 +65,8 @@ def command(arguments):
              "--timeout", str(arguments.timeout)]
     for name in OUTPUTS:
         words += [f"--{name}", name]
+    if arguments.counters:
+        words += ["--counters", arguments.counters]
     for option in arguments.option:
         words += ["--option", option]
     if arguments.verbose:
@@ -71,7 +74,8 @@ def command(arguments):
     files = "\\n".join(OUTPUTS)
     # Linux turns its huge pages off on a machine as small as this one.
     huge_pages = "echo madvise >/sys/kernel/mm/transparent_hugepage/enabled"
-    return f"{huge_pages}; {shlex.join(words)} >output; status=$?; printf '{files}\\noutput\\n' | cpio -o -H newc 2>/dev/null; exit $status"
+    tracepoints = "mount -t tracefs t /sys/kernel/tracing"
+    return f"{huge_pages}; {tracepoints}; {shlex.join(words)} >output; status=$?; printf '{files}\\noutput\\n' | cpio -o -H newc 2>/dev/null; exit $status"
 
 
 def fetch(arguments, archive, folder):

@@ -1,0 +1,80 @@
+"""--counters: what is counted is recorded, what is not is a remark."""
+
+import re
+
+import machine_code
+from place import GOOD, RUN_METRICS, USAGE, check, describe
+from registry import test
+
+# Of the kernel alone, so that every Linux has them.
+SOFTWARE = {"task_clock": "ns", "page_faults": "events", "context_switches": "events", "migrations": "events"}
+EVENTS = ("cycles", "instructions", "branch-misses", "itlb-misses", "dtlb-misses", "page-walks", "llc-misses", "vm-exits",
+          *(name.replace("_", "-") for name in SOFTWARE))
+
+
+def counted(place):
+    """{(line, repetition): {metric: record}} of the counters."""
+    found = {}
+    for record in place.objects("records"):
+        if record["metric"].replace("_", "-").startswith(EVENTS):
+            found.setdefault((record["line"], record["repetition"]), {})[record["metric"]] = record
+    return found
+
+
+@test("counters: those of the kernel are records of each run", needs=("native",))
+def software(place):
+    place.plan("one repeat=2 -- /bin/good\nspin ticks=100M -- /bin/spin\n")
+    place.run("--counters", "task-clock,page-faults,context-switches,migrations", "--records", place.folder / "records", engine="native")
+    runs = counted(place)
+    check(set(runs) == {("one", 0), ("one", 1), ("spin", 0)}, f"runs: {set(runs)}")
+    for run, found in runs.items():
+        check({name: record["unit"] for name, record in found.items()} == SOFTWARE, f"{run}: {found}")
+        check({(record["kind"], record["engine"], record["backend"]) for record in found.values()} == {("measured", "native", "none")},
+              f"{run}: {found}")
+        check(not any("scaled" in record for record in found.values()), f"events of the kernel are never scaled: {found}")
+        check(found["task_clock"]["value"] > 0 and found["page_faults"]["value"] > 0, f"{run}: {found}")
+    lone, long = (runs[run]["task_clock"]["value"] for run in (("one", 0), ("spin", 0)))
+    check(10_000_000 < long < 60_000_000_000 and lone < long, f"{lone} ns for a program that ends at once, {long} ns for one that spins")
+
+
+@test("counters: what a program does shows, its neighbours' does not", needs=("native",))
+def apart(place):
+    pages = 200
+    place.add_program("touch", machine_code.touch(pages))
+    place.plan("before -- /bin/good\ntouch -- /bin/touch\nafter -- /bin/good\n")
+    place.run("--counters", "page-faults", "--records", place.folder / "records", engine="native").expect(GOOD)
+    faults = {line: found["page_faults"]["value"] for (line, _), found in counted(place).items()}
+    check(abs(faults["touch"] - faults["before"] - pages) < pages // 10, f"{pages} pages were touched: {faults}")
+    check(abs(faults["after"] - faults["before"]) < pages // 10, f"{faults}")
+
+
+@test("counters: each event is a record or a remark, and no failure", needs=("native",))
+def every_event(place):
+    run = place.run("--counters", "all", "--records", place.folder / "records", engine="native").expect(GOOD)
+    recorded = set(counted(place)["one", 0])
+    remarks = re.findall(r"^not counted: ([^:]+): (.+)$", run.errors, re.MULTILINE)
+    absent = [name for names, _ in remarks for name in names.split(", ")]
+    for name in EVENTS:
+        metric = name.replace("-", "_")
+        check(any(one.startswith(metric) for one in recorded) or any(one.startswith(name) for one in absent), f"{name}: {run.errors}")
+    check(all(re.search(r"\(.+\)$|not known here$|/id: ", reason) for _, reason in remarks), f"{remarks}")
+
+
+@test("counters: without the option there is none", needs=("native",))
+def none_asked(place):
+    run = place.run("--records", place.folder / "records", engine="native").expect(GOOD)
+    check(not counted(place) and "not counted" not in run.errors, run.errors)
+
+
+@test("counters: on an emulator one remark, and the same records", needs=("bochs",))
+def emulator(place):
+    run = place.run("--counters", "all", "--records", place.folder / "records", engine="bochs").expect(
+        GOOD, "^not counted: all: engine bochs cannot tell the guest's events from its own")
+    check(sorted(record["metric"] for record in place.objects("records")) == RUN_METRICS, describe(run.status, run.errors))
+
+
+@test("counters: an unknown one is refused with those that there are")
+def unknown(place):
+    place.run("--counters", "cycles,cycels", engine="bochs").expect_refusal(
+        USAGE, r'--counters cycles,cycels: unknown counter "cycels"; there are all, none, cycles, instructions, ')
+    place.run("--counters", "", engine="bochs").expect_refusal(USAGE, "no counter is named")
