@@ -20,4 +20,11 @@ void symbols_free(struct symbols *symbols);
 void symbols_describe(const struct symbols *symbols, uint64_t address, bool is_return, char *text,
                       size_t size);
 
+/*
+ * Appends the kernel's symbols in the format of /proc/kallsyms, by address: "ADDRESS TYPE NAME", TYPE as
+ * nm(1) has it. perf takes the kernel's range from `_text` and `_etext`, which are added where code begins
+ * and ends. False: there is no symbol of a kernel.
+ */
+bool symbols_write_map(const struct symbols *symbols, struct buffer *map);
+
 #endif

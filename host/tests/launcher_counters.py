@@ -1,9 +1,11 @@
-"""--counters: what is counted is recorded, what is not is a remark."""
+"""--counters: what is counted is recorded, what is not is a remark. The map of symbols that perf uses."""
 
 import re
+import shutil
+import subprocess
 
 import machine_code
-from place import GOOD, RUN_METRICS, USAGE, check, describe
+from place import GOOD, KERNEL, LAUNCHER, LOST, RUN_METRICS, Skipped, USAGE, check, describe
 from registry import test
 
 # Of the kernel alone, so that every Linux has them.
@@ -78,3 +80,32 @@ def unknown(place):
     place.run("--counters", "cycles,cycels", engine="bochs").expect_refusal(
         USAGE, r'--counters cycles,cycels: unknown counter "cycels"; there are all, none, cycles, instructions, ')
     place.run("--counters", "", engine="bochs").expect_refusal(USAGE, "no counter is named")
+
+
+def symbols(*arguments):
+    return subprocess.run([LAUNCHER, "symbols", *arguments], capture_output=True, text=True, check=False)
+
+
+@test("symbols: names, types and addresses are those of kernel.elf")
+def symbol_map(_):
+    if not shutil.which("nm"):
+        raise Skipped("nm is not in PATH")
+    done = symbols()
+    check(done.returncode == GOOD, describe(done.returncode, done.stderr))
+    lines = [line.split() for line in done.stdout.splitlines()]
+    check(lines[0][1:] == ["T", "_text"] and lines[-1][1:] == ["T", "_etext"], f"{lines[0]}, {lines[-1]}")
+    listed = subprocess.run(["nm", KERNEL.with_suffix(".elf")], capture_output=True, text=True, check=True).stdout
+    expected = sorted(line.split() for line in listed.splitlines() if line.startswith("f") and line.split()[1] not in "aA")
+    check(sorted(lines[1:-1]) == expected and len(expected) > 500, f"{len(lines)} lines, nm has {len(expected)}")
+    code = [int(address, 16) for address, kind, _ in expected if kind in "tT"]
+    check(int(lines[0][0], 16) <= min(code) and max(code) < int(lines[-1][0], 16), f"{lines[0]}, {lines[-1]}")
+
+
+@test("symbols: to a file; a full disk and a file that is no kernel are one sentence")
+def symbol_map_output(place):
+    check(symbols("--output", place.folder / "map").returncode == GOOD, "it cannot be written")
+    check((place.folder / "map").read_text() == symbols().stdout, "the file differs")
+    for arguments, status, expected in ((("--output", "/dev/full"), LOST, "/dev/full cannot be written: No space left on device"),
+                                        (("--kernel", "/etc/passwd"), USAGE, "/etc/passwd is no kernel with symbols")):
+        done = symbols(*arguments)
+        check(done.returncode == status and done.stderr == f"portcullis: {expected}\n", describe(done.returncode, done.stderr))

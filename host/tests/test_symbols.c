@@ -92,6 +92,94 @@ static void functions(void)
 	buffer_free(&file);
 }
 
+/* Functions of a kernel, one of a program, and what is no place at all. */
+static struct buffer make_kernel(void)
+{
+	static const char names[] = "\0start\0inner\0low\0constant\0state";
+	const uint64_t base = 0xffffffff80100000;
+	Elf64_Sym symbols[] = {
+	        {0},
+	        {.st_name = 1,
+	         .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+	         .st_shndx = 1,
+	         .st_value = base + 0x10},
+	        {.st_name = 7,
+	         .st_info = ELF64_ST_INFO(STB_LOCAL, STT_NOTYPE),
+	         .st_shndx = 1,
+	         .st_value = base},
+	        {.st_name = 13,
+	         .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+	         .st_shndx = 1,
+	         .st_value = BASE},
+	        {.st_name = 17,
+	         .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE),
+	         .st_shndx = SHN_ABS,
+	         .st_value = base},
+	        {.st_name = 26,
+	         .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT),
+	         .st_shndx = 2,
+	         .st_value = base + 0x1000},
+	};
+	Elf64_Ehdr header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+	                     .e_ehsize = sizeof(header),
+	                     .e_shentsize = sizeof(Elf64_Shdr),
+	                     .e_shnum = 5,
+	                     .e_shoff = sizeof(header)};
+	Elf64_Shdr sections[5] = {
+	        {0},
+	        {.sh_type = SHT_PROGBITS,
+	         .sh_flags = SHF_ALLOC | SHF_EXECINSTR,
+	         .sh_addr = base,
+	         .sh_size = 0x80},
+	        {.sh_type = SHT_NOBITS,
+	         .sh_flags = SHF_ALLOC | SHF_WRITE,
+	         .sh_addr = base + 0x1000,
+	         .sh_size = 8},
+	        {.sh_type = SHT_SYMTAB,
+	         .sh_link = 4,
+	         .sh_entsize = sizeof(Elf64_Sym),
+	         .sh_size = sizeof(symbols),
+	         .sh_offset = sizeof(header) + sizeof(sections)},
+	        {.sh_type = SHT_STRTAB,
+	         .sh_size = sizeof(names),
+	         .sh_offset = sizeof(header) + sizeof(sections) + sizeof(symbols)},
+	};
+	struct buffer file = {0};
+
+	buffer_append(&file, &header, sizeof(header));
+	buffer_append(&file, sections, sizeof(sections));
+	buffer_append(&file, symbols, sizeof(symbols));
+	buffer_append(&file, names, sizeof(names));
+	return file;
+}
+
+static void map(void)
+{
+	struct buffer file = make_kernel(), text = {0};
+	struct symbols *symbols = load(&file);
+
+	CHECK(symbols_write_map(symbols, &text));
+	CHECK_TEXT(text.data, "ffffffff80100000 T _text\n"
+	                      "ffffffff80100000 t inner\n"
+	                      "ffffffff80100010 T start\n"
+	                      "ffffffff80101000 B state\n"
+	                      "ffffffff80100080 T _etext\n");
+	symbols_free(symbols);
+	buffer_free(&text);
+	buffer_free(&file);
+}
+
+static void no_map(void)
+{
+	struct buffer file = make_file(), text = {0};
+	struct symbols *symbols = load(&file);
+
+	CHECK(!symbols_write_map(NULL, &text));
+	CHECK(!symbols_write_map(symbols, &text) && !text.size);
+	symbols_free(symbols);
+	buffer_free(&file);
+}
+
 static void no_file(void)
 {
 	CHECK(!symbols_load("/nonexistent/kernel.elf"));
@@ -114,6 +202,7 @@ static void every_truncation(void)
 static void damaged_files(void)
 {
 	struct buffer file = make_file();
+	struct buffer map = {0};
 	char text[64];
 
 	for (unsigned round = 0; round < 3000; round++) {
@@ -124,9 +213,12 @@ static void damaged_files(void)
 		file.data[at] = (char)random();
 		symbols = load(&file);
 		symbols_describe(symbols, BASE + 4, false, text, sizeof(text));
+		buffer_keep_tail(&map, 0);
+		symbols_write_map(symbols, &map);
 		symbols_free(symbols);
 		file.data[at] = before;
 	}
+	buffer_free(&map);
 	buffer_free(&file);
 }
 
@@ -139,5 +231,6 @@ static void own_program(void)
 }
 
 UNIT_MAIN({"an address has its function's name", functions}, {"a missing file has no names", no_file},
-          {"a truncated file does no harm", every_truncation}, {"a damaged file does no harm", damaged_files},
-          {"a compiler's file is understood", own_program})
+          {"a map has the kernel's symbols by address, and its range", map},
+          {"a program has no map of a kernel", no_map}, {"a truncated file does no harm", every_truncation},
+          {"a damaged file does no harm", damaged_files}, {"a compiler's file is understood", own_program})

@@ -2,7 +2,7 @@
 """Engine kvm, whole, in the rig: kvm.py [all]
 
 The launcher's own engine boots the guest under the KVM of a Linux that runs in an emulator: each backend, vmfunc by nested VMX. What
-the engine says of itself; its size, its VM exits and their counters; entrances, whose counts must be those of Bochs; then tests of domains and
+the engine says of itself; its size, its VM exits and their counters; what perf shows of it; entrances, whose counts must be those of Bochs; then tests of domains and
 attacks, a choice of them that takes a minute, or with `all` every one that can be had (README.md).
 """
 
@@ -117,6 +117,42 @@ def counters(report, root):
                  and re.search(r"^not counted: cycles, instructions, .*\(No such file or directory\)$", said, re.MULTILINE), said)
 
 
+def gather_perf(folder):
+    """perf with the libraries that it needs, which the rig lacks. The words that execute it there; none: perf is not here."""
+    perf = shutil.which("perf")
+    needed = re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", perf], capture_output=True, text=True).stdout) if perf else []
+    loader = next((path for path in needed if "/ld-linux" in path), None)
+    if not loader:
+        return None
+    (folder / "perf").mkdir()
+    for path in (perf, *needed):
+        shutil.copy(path, folder / "perf")
+    return f"perf/{Path(loader).name} --library-path perf perf/perf"
+
+
+def profile(report, root):
+    """perf samples the guest by the host's clock, for want of a PMU, and names its functions by our map."""
+    name = "perf kvm shows functions of the guest kernel by the map of `portcullis symbols`"
+    folder = root.parent / "profile"
+    folder.mkdir()
+    perf = gather_perf(folder)
+    if not perf:
+        report.skip(name, "perf is not in PATH")
+        return
+    launcher = BUILD / "host" / "tests" / "portcullis"
+    (folder / "plan").write_text("one ticks=40M backend=syscall -- /bin/crossing --samples 10000\n")
+    (folder / "steps").write_text(
+        "./portcullis symbols --output map\n"
+        f"{perf} kvm --guest --guestkallsyms=map record -e cpu-clock -F 4000 -a -o data "
+        "./portcullis run --engine kvm --plan plan --root root --quiet >&2\n"
+        f"{perf} kvm --guest --guestkallsyms=map report --stdio -i data\n")
+    done = rig("-t", "200", launcher, BUILD / "guest", root, folder / "perf", folder / "plan", folder / "steps", "--", "sh ./steps")
+    found = set(re.findall(r"\[guest\.kernel\.kallsyms\] +\[g\] (\w+)", done.stdout))
+    names = {line.split()[2] for line in subprocess.run([launcher, "symbols", "--kernel", BUILD / "guest" / "kernel.elf"],
+                                                        capture_output=True, text=True).stdout.splitlines()}
+    report.check(name, found and found <= names, lambda: f"{found}; {done.stdout[-300:]} {done.stderr[-300:]}")
+
+
 def size(report):
     files = sorted((TOP / "host" / "kvm").glob("*.[ch]"))
     lines = sum(len(file.read_text().splitlines()) for file in files)
@@ -146,6 +182,7 @@ def main():
             if engines(report):
                 exits(report, root)
                 counters(report, root)
+                profile(report, root)
                 crossing(report, root)
                 suites(report, ALL if sys.argv[1:] == ["all"] else CHOICE)
         except Unavailable as reason:
