@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import Refusal
 from .settings_file import nearest
@@ -13,6 +13,7 @@ class Engine:
     name: str
     works: bool
     text: str  # what the launcher says of it
+    kind: str = "counted"  # of its ticks
 
 
 def probe(launcher):
@@ -24,7 +25,10 @@ def probe(launcher):
     for line in done.stdout.splitlines():
         match = re.match(r"(\S+)\s+(works: )?(.*)", line)
         if match:
-            found.append(Engine(match[1], bool(match[2]), match[3]))
+            kind = re.search(r"ticks are (\w+)", match[3])
+            found.append(Engine(match[1], bool(match[2]), match[3], kind[1] if kind else "counted"))
+        elif found and line.strip():  # a remark: what it lacks
+            found[-1] = replace(found[-1], text=f"{found[-1].text}; {line.strip()}")
     return found
 
 
