@@ -24,6 +24,7 @@ class Outcome:
     good: bool
     reason: str = ""
     unavailable: bool = False
+    ticks: float = 0  # of one repetition
 
 
 @dataclass
@@ -85,7 +86,7 @@ class Store:
                 why = message_of(text, identity) or f"{line.get('reason')} {line.get('status')}"
                 yield Outcome(identity, False, why, line.get("reason") == "start" and line.get("status") == NOT_SUPPORTED)
             elif len(lines) == run.repetitions:
-                yield Outcome(identity, True)
+                yield Outcome(identity, True, ticks=sum(line.get("ticks", 0) for line in lines) / len(lines))
 
     def stems(self):
         return sorted(path.with_suffix("") for path in self.folder.glob("*.plan"))

@@ -2,18 +2,19 @@
 
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import Refusal, figures
 from .settings_file import SettingsFile, nearest
 
 KEYS = {"title": str, "workload": str, "arguments": list, "quick": list, "full": list, "backends": list, "repetitions": int,
-        "memory": str, "settings": dict, "sweep": dict, "quick_sweep": dict, "native": bool, "figure": (dict, list)}
+        "memory": str, "settings": dict, "sweep": dict, "quick_sweep": dict, "native": bool, "measured": dict, "figure": (dict, list)}
+MEASURED_KEYS = {"arguments": list, "sweep": dict}  # of the table `measured`: what differs where ticks are time
 # Settings of a plan's line that an experiment may choose (guest/plan/plan.h).
 PLAN_SETTINGS = ("scrub", "budget", "defer", "ticks", "memory", "uid", "stdin", "cwd", "env")
 MODES = ("quick", "normal", "full")
 FULL_REPETITIONS = 5  # times those of the file
-IDENTITY_MAX = 127  # PLAN_ID_MAX - 1
+IDENTITY_MAX = 127 - len("_round-999")  # PLAN_ID_MAX - 1, and what again() adds
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,13 @@ class Run:
     labels: dict  # what the sweep varies, by name
     repetitions: int
     line: str
+    point: str  # the identity, without the round: runs of one point are repetitions
+
+    def again(self, suffix, repetitions):
+        """The same once more, so many times, under a name of its own."""
+        identity = f"{self.point}_{suffix}"
+        line = self.line.replace(f" repeat={self.repetitions} ", f" repeat={repetitions} ", 1)
+        return replace(self, identity=identity, repetitions=repetitions, line=identity + line.removeprefix(self.identity))
 
 
 class Experiment:
@@ -43,6 +51,8 @@ class Experiment:
         self.native = table.get("native", False)  # it needs no shared library: it runs on this Linux itself, too
         self.sweep = table.get("sweep", {})
         self.quick_sweep = {**self.sweep, **table.get("quick_sweep", {})}
+        self.measured = table.get("measured", {})
+        file.check(self.measured, MEASURED_KEYS, (), "measured")
         self.settings = dict(table.get("settings", {}))
         if "memory" in table:
             self.settings["memory"] = table["memory"]
@@ -51,8 +61,9 @@ class Experiment:
         self.figures = [figures.Figure(file, self, one, figure_kinds) for one in shown]
 
     def check(self, file, known_backends):
-        for key in ("arguments", "quick", "full", "backends"):
-            for value in file.table.get(key, []):
+        for key, values in [(key, file.table.get(key, [])) for key in ("arguments", "quick", "full", "backends")] \
+                + [("arguments", self.measured.get("arguments", []))]:
+            for value in values:
                 if not isinstance(value, str):
                     file.refuse(key, f"{key} must be a list of texts, not {value!r}")
         for name in self.backends:
@@ -60,44 +71,53 @@ class Experiment:
                 file.refuse("backends", f"unknown backend {name!r}; {nearest(name, known_backends)}")
         if self.repetitions < 1:
             file.refuse("repetitions", f"repetitions must be 1 or more, not {self.repetitions}")
-        used = set(re.findall(r"{(\w+)}", " ".join(sum(self.arguments.values(), []))))
-        for section, sweep in (("sweep", self.sweep), ("quick_sweep", file.table.get("quick_sweep", {}))):
+        used = set(re.findall(r"{(\w+)}", " ".join(sum(self.arguments.values(), self.measured.get("arguments", [])))))
+        for section, sweep in (("sweep", self.sweep), ("quick_sweep", file.table.get("quick_sweep", {})),
+                               ("measured.sweep", self.measured.get("sweep", {}))):
             for key, values in sweep.items():
                 if key not in used and key not in PLAN_SETTINGS:
                     file.refuse(key, f"{key!r} is neither a {{word}} in the arguments nor a setting of a plan; "
                                 f"{nearest(key, used.union(PLAN_SETTINGS))}", section)
                 if not isinstance(values, list) or not values:
                     file.refuse(key, f"{key} must be a list of values, not {values!r}", section)
-        for key in file.table.get("quick_sweep", {}):
-            if key not in self.sweep:
-                file.refuse(key, f"{key!r} is not swept; {nearest(key, self.sweep)}", "quick_sweep")
+        for section, sweep in (("quick_sweep", file.table.get("quick_sweep", {})), ("measured.sweep", self.measured.get("sweep", {}))):
+            for key in sweep:
+                if key not in self.sweep:
+                    file.refuse(key, f"{key!r} is not swept; {nearest(key, self.sweep)}", section)
         for key in used.difference(self.sweep):
             raise Refusal(f"{self.path}: {{{key}}} in the arguments is not swept; {nearest(key, self.sweep)}")
         for key in self.settings:
             if key not in PLAN_SETTINGS:
                 file.refuse(key, f"unknown key {key!r}; {nearest(key, PLAN_SETTINGS)}", "settings")
 
-    def runs(self, backends, mode):
-        """One run for each backend (of those in `backends`, if it is not empty) and point of the sweep."""
+    def runs(self, backends, mode, measured=False):
+        """
+        One run for each backend (of those in `backends`, if it is not empty) and point of the sweep. `measured`: ticks are time, and
+        rounds of such runs take the place of repetitions.
+        """
         sweep = self.quick_sweep if mode == "quick" else self.sweep
+        arguments = self.arguments[mode]
         repetitions = {"quick": min(self.repetitions, 2), "normal": self.repetitions,
                        "full": self.repetitions * FULL_REPETITIONS}[mode]
+        if measured:
+            sweep = {**sweep, **self.measured.get("sweep", {})}
+            arguments, repetitions = self.measured.get("arguments", arguments), 1
         for backend in self.backends:
             if backends and backend not in backends:
                 continue
             for values in itertools.product(*sweep.values()):
-                yield self.run(backend, dict(zip(sweep, values)), repetitions, mode)
+                yield self.run(backend, dict(zip(sweep, values)), repetitions, arguments)
 
-    def run(self, backend, labels, repetitions, mode):
+    def run(self, backend, labels, repetitions, arguments):
         identity = "_".join([self.name, backend, *(f"{key}-{value}" for key, value in labels.items())])
         identity = re.sub(r"[^\w.-]", "-", identity)
         if len(identity) > IDENTITY_MAX:
             raise Refusal(f"{self.path}: the name of a run would be longer than {IDENTITY_MAX} characters: {identity}")
         settings = {**self.settings, **{key: value for key, value in labels.items() if key in PLAN_SETTINGS}}
-        words = [re.sub(r"{(\w+)}", lambda match: str(labels[match[1]]), word) for word in self.arguments[mode]]
+        words = [re.sub(r"{(\w+)}", lambda match: str(labels[match[1]]), word) for word in arguments]
         line = " ".join([identity, f"backend={backend}", f"repeat={repetitions}",
                          *(f"{key}={value}" for key, value in settings.items()), "--", f"/bin/{self.workload}", *words])
-        return Run(identity, backend, labels, repetitions, line)
+        return Run(identity, backend, labels, repetitions, line, identity)
 
 
 def load(folder, only, known_backends, figure_kinds):

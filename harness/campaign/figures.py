@@ -8,23 +8,30 @@ where commands are gnuplot's and plots the elements of one `plot`.
 """
 
 import importlib.util
+import math
 import shutil
 import subprocess
 
-from . import Refusal
+from . import Refusal, clock
 from .settings_file import nearest
+from .statistics import SIGNS
 
-TERMINALS = {"svg": "svg noenhanced size 900,540 dynamic background 'white' font 'sans,15'",
-             "png": "pngcairo noenhanced size 1200,720 font 'sans,15'",
-             "pdf": "pdfcairo noenhanced size 7in,4.2in font 'sans,10'"}
+# By extension: what stands around the size, and width and height with their unit.
+TERMINALS = {"svg": ("svg noenhanced size", 900, 540, "", "dynamic background 'white' font 'sans,15'"),
+             "png": ("pngcairo noenhanced size", 1200, 720, "", "font 'sans,15'"),
+             "pdf": ("pdfcairo noenhanced size", 7, 4.2, "in", "font 'sans,10'")}
 # From dark to light, so that neighbours differ in grey; patterns, dashes and points differ as well.
 COLOURS = ("#1b3a5c", "#c8502d", "#7fa8c9", "#e0b34c", "#4c7a4c", "#7b4b94", "#a0a0a0", "#202020")
 DASHES = ("1", "2", "3", "4", "5", "'_. '", "'__  '", "'-_'")
 WHISKERS = "with vectors heads size screen 0.004,90 lw 1.5 lc black notitle"  # using x:low:(0):(high-low)
 
+LARGE = 1e6  # from here on an axis counts in k and M
+SPAN = 200  # a wider range of values is drawn logarithmically: the lowest would not be seen
+
 KEYS = {"kind": str, "name": str, "title": str, "metric": (str, list), "case": str, "where": dict, "x": str, "x_label": str,
         "y_label": str, "series": str, "logarithmic": str, "numbers": str, "relative_to": str}
 NUMBERS = ("records", "modelled")
+MARKS = (("spread", "spread over repetitions above 10 %"), ("unstable", "median not known well enough"))
 
 
 def load_kinds(folder):
@@ -60,8 +67,21 @@ def short(value):
 
 
 def value_of(row, name):
-    """What a row is at in the figure: its backend, program or metric, or one of its labels."""
+    """What a row is at in the figure: its backend, a weaker mode included, program or metric, or one of its labels."""
+    if name == "backend" and row.get("mode"):
+        return f"{row['backend']} ({row['mode']})"
     return row[name] if name in ("backend", "workload", "metric") else row["labels"].get(name, "")
+
+
+def is_wide(rows):
+    return 0 < min(row["low"] for row in rows) * SPAN < max(row["high"] for row in rows)
+
+
+def logarithmic(figure, rows, highest):
+    """Commands for a vertical axis that shows all of a wide range."""
+    least = 10 ** math.floor(math.log10(min(row["low"] for row in rows)))
+    return ["set logscale y 10", f"set yrange [{least:g}:{highest * 6:g}]", f"set format y '{'%.0s %c' if highest >= LARGE else '%g'}'",
+            f"set ylabel {quote(figure.y_label(rows) + ', logarithmic')}"]
 
 
 class Figure:
@@ -90,9 +110,10 @@ class Figure:
         if "case" in wanted:
             where["case"] = wanted["case"]
         metrics = wanted.get("metric", [])
-        rows = [row for row in (data.modelled if self.numbers == "modelled" else data.rows)
+        rows = [row for row in (data.modelled if self.numbers == "modelled" and not data.measured else data.rows)
                 if (not metrics or row["metric"] in (metrics if isinstance(metrics, list) else [metrics]))
-                and all(value_of(row, key) in (value if isinstance(value, list) else [value]) for key, value in where.items())]
+                and all((row["backend"] if key == "backend" else value_of(row, key)) in (value if isinstance(value, list) else [value])
+                        for key, value in where.items())]
         return relative(rows, wanted["relative_to"]) if "relative_to" in wanted else rows
 
     def groups(self, rows):
@@ -143,10 +164,11 @@ def subtitle(figure, data, rows):
     """Kind, engine and profile, for every figure to say."""
     kinds = ", ".join(sorted({row["kind"] for row in rows})) or "nothing counted"
     engines = ", ".join(sorted({row["engine"] for row in rows})) or ", ".join(data.engines)
-    if figure.numbers == "modelled":
+    if figure.numbers == "modelled" and not data.measured:
         return f"modelled from counts on {engines}, cost profile {data.profile}; whiskers: least to greatest over {data.profile_count} profiles"
-    marked = "; * spread over repetitions above 10 %" if any(row["mark"] for row in rows) else ""
-    return f"{kinds}, engine {engines}{marked}"
+    by = f", by a {clock.name_of(data.rate)}" if data.rate and any(row["unit"] == clock.NANOSECONDS for row in rows) else ""
+    marks = {row["mark"] for row in rows}
+    return f"{kinds}, engine {engines}{by}" + "".join(f"; {SIGNS[mark]} {text}" for mark, text in MARKS if mark in marks)
 
 
 def script(figure, data):
@@ -165,19 +187,39 @@ def script(figure, data):
     return [*head, *commands, "plot " + ", \\\n".join(plots)]
 
 
-def draw(figure, data, folder):
-    """Writes folder/NAME.{svg,png,pdf} and returns the paths by extension."""
+def shows(figure, data):
+    """Is there something to draw?"""
+    return data is not None and bool(figure.select(data)) and figure.module.draw(figure, data) is not None
+
+
+def draw(figure, data, other, folder):
+    """
+    Writes folder/NAME.{svg,png,pdf}, and NAME-beside.* with two panels where `other`, data of another kind, has the figure, too.
+    Returns the paths of the fuller picture by extension.
+    """
+    panels = [script(figure, data)]
+    paths = run_gnuplot(figure.name, panels, folder)
+    if shows(figure, other):
+        paths = run_gnuplot(f"{figure.name}-beside", [*panels, script(figure, other)], folder)
+    return paths
+
+
+def run_gnuplot(name, panels, folder):
+    """Each panel has axes and a title of its own."""
     program = shutil.which("gnuplot")
     if not program:
         raise Refusal("gnuplot is not installed, which draws the figures: make deps installs it; no record is lost, and a run "
                       "of the same --name goes on here")
-    body = "\n".join(script(figure, data))
     paths, text = {}, []
-    for extension, terminal in TERMINALS.items():
-        paths[extension] = folder / f"{figure.name}.{extension}"
-        text += ["reset", f"set terminal {terminal}", f"set output {quote(paths[extension])}", body, "unset output"]
+    for extension, (terminal, width, height, unit, rest) in TERMINALS.items():
+        paths[extension] = folder / f"{name}.{extension}"
+        text += ["reset", f"set terminal {terminal} {width * len(panels)}{unit},{height}{unit} {rest}", f"set output {quote(paths[extension])}"]
+        text += [f"set multiplot layout 1,{len(panels)}"] if len(panels) > 1 else []
+        for panel in panels:
+            text += ["reset", *panel]
+        text += ["unset multiplot", "unset output"] if len(panels) > 1 else ["unset output"]
     done = subprocess.run([program], input="\n".join(text) + "\n", text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           check=False)
     if done.returncode or not all(path.exists() and path.stat().st_size for path in paths.values()):
-        raise Refusal(f"gnuplot failed on figure {figure.name}: {' '.join(done.stdout.split())[:400]}")
+        raise Refusal(f"gnuplot failed on figure {name}: {' '.join(done.stdout.split())[:400]}")
     return paths

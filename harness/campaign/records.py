@@ -10,7 +10,8 @@ NUMBER = (int, float)
 MEMBERS = {"schema": int, "workload": str, "backend": str, "metric": str, "unit": str, "value": (int, float, dict), "n": int,
            "kind": str, "engine": str, "cpu": str, "commit": str, "line": str}
 OPTIONAL = {"experiment": str, "run": str, "host": str, "args": dict, "seed": int, "min": NUMBER, "max": NUMBER,
-            "subtracted": str, "repetition": int, "profile": str}
+            "subtracted": str, "repetition": int, "profile": str,
+            "mode": str}  # mode: of a backend that does less here than it can
 HISTOGRAM = {"count": int, "sum": NUMBER, "min": NUMBER, "max": NUMBER, "buckets": list}
 KINDS = ("measured", "counted", "modelled", "uncalibrated")
 

@@ -1,8 +1,10 @@
 """The report: one HTML page that needs no other file, and the same summary as text."""
 
-import csv
 import html
 import re
+
+from .figures import shows, value_of
+from .statistics import SIGNS
 
 STYLE = """body{font:16px/1.45 sans-serif;max-width:64em;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid #bbb;padding:.2em .6em;text-align:right;vertical-align:top}
@@ -10,10 +12,9 @@ th:first-child,td:first-child,table.text td,table.text th{text-align:left}figure
 code{background:#f2f2f2;padding:0 .2em}.scroll{overflow-x:auto}.holds{color:#1a6b2a}.not{color:#a02010}.none{color:#777}
 h2{border-top:1px solid #ccc;padding-top:1em}"""
 COLUMNS_MAX = 12  # of a table in the text
-COSTS = ("entrance", "operation")  # metrics that are shown beside each other
 KINDS = (("counted", "retired instructions and events under an emulator: exact and repeatable, and neither cycles nor seconds"),
          ("modelled", "cycles computed from counts and the named cost profile, with the range over all profiles"),
-         ("measured", "time on real hardware"),
+         ("measured", "time on real hardware, with the 95 % interval of the median; ! where that is not narrow"),
          ("uncalibrated", "an emulator's clock: an order of size at best"))
 
 
@@ -32,8 +33,8 @@ def pivot(figure, data):
              + ("" if isinstance(figure.get("metric"), str) else f" {row['metric']}") for row in rows}
     columns = list(dict.fromkeys(label.values()))
     lines = []
-    for backend in dict.fromkeys(row["backend"] for row in rows):
-        cells = {label[id(row)]: row for row in rows if row["backend"] == backend}
+    for backend in dict.fromkeys(value_of(row, "backend") for row in rows):
+        cells = {label[id(row)]: row for row in rows if value_of(row, "backend") == backend}
         lines.append([backend] + [cell(cells.get(column)) for column in columns])
     return ["backend", *(column or "value" for column in columns)], lines
 
@@ -42,7 +43,7 @@ def cell(row):
     if row is None:
         return ""
     spread = f" [{number(row['low'])}, {number(row['high'])}]" if row["low"] != row["high"] else ""
-    return number(row["median"]) + spread + ("*" if row["mark"] else "")
+    return number(row["median"]) + spread + SIGNS[row["mark"]]
 
 
 def units(figure, data):
@@ -56,20 +57,25 @@ def text_table(heads, lines):
         yield "  " + "  ".join(part.rjust(width) if i else part.ljust(width) for i, (part, width) in enumerate(zip(row, widths)))
 
 
-def text(experiments, data_of, claims, provenance):
+def figure_text(figure, data):
+    """Its numbers, as lines below the title."""
+    heads, lines = pivot(figure, data)
+    if not lines:
+        return [f"  {reason}" for reason in data.reasons] or ["  histograms: see the figure" if figure.select(data) else "  no data"]
+    if len(heads) > COLUMNS_MAX:
+        return [f"  {len(heads) - 1} points for each of {', '.join(line[0] for line in lines)}: see rows.csv and the report"]
+    return list(text_table(heads, lines))
+
+
+def text(experiments, data_of, beside, claims, provenance):
     """The summary for a terminal."""
     parts = [f"run {provenance['run']}: engine {provenance['engine']}, commit {provenance['commit']}"]
     for experiment in experiments:
         for figure in experiment.figures:
-            data = data_of[experiment.name]
-            parts.append(f"\n{figure.title} ({units(figure, data)})")
-            heads, lines = pivot(figure, data)
-            if not lines:
-                parts += [f"  {reason}" for reason in data.reasons] or ["  histograms: see the figure" if figure.select(data) else "  no data"]
-            elif len(heads) > COLUMNS_MAX:
-                parts.append(f"  {len(heads) - 1} points for each of {', '.join(line[0] for line in lines)}: see rows.csv and the report")
-            else:
-                parts += text_table(heads, lines)
+            parts += [f"\n{figure.title} ({units(figure, data_of[experiment.name])})", *figure_text(figure, data_of[experiment.name])]
+            other = beside.get(experiment.name)
+            if shows(figure, other):
+                parts += [f"  beside it, engine {', '.join(other.engines)} ({units(figure, other)}):", *figure_text(figure, other)]
     parts.append("\nClaims of the paper")
     for claim in claims:
         parts.append(f"  {claim.name} {claim.verdict}{f' ({claim.kind})' if claim.kind else ''}: {claim.text}\n     {claim.evidence}")
@@ -110,37 +116,27 @@ def inline(svg, name):
     return re.sub(r"""(url\(['"]?#|href=["']#)""", rf"\g<1>{name}-", svg)
 
 
-def figure_html(figure, data, picture):
-    svg = inline(picture.read_text(), figure.name)
-    heads, lines = pivot(figure, data)
-    return (f"<figure>{svg}</figure><p>Numbers: {html.escape(units(figure, data))}.</p>"
-            + (table(heads, lines) if lines else ""))
+def figure_html(figure, data, other, picture):
+    """The picture, and below it the numbers of each of its panels."""
+    parts = [f"<figure>{inline(picture.read_text(), figure.name)}</figure>"]
+    for one in [data, other] if shows(figure, other) else [data]:
+        heads, lines = pivot(figure, one)
+        parts.append(f"<p>Numbers, engine {html.escape(', '.join(one.engines))}: {html.escape(units(figure, one))}.</p>"
+                     + (table(heads, lines) if lines else ""))
+    return "".join(parts)
 
 
-def beside(native, data_of):
-    """What was measured on this Linux itself, and beside it what was counted: heads and lines. `native`: its rows.csv."""
-    points = {}
-    with open(native, newline="") as file:
-        for row in csv.DictReader(file):
-            if row["metric"] in COSTS and row["kind"] == "measured":
-                cells = points.setdefault((row["experiment"], row["settings"], row["metric"]), {})
-                cells[row["backend"]] = cell({**row, **{key: float(row[key]) for key in ("median", "low", "high")}})
-    names = list(dict.fromkeys(name for cells in points.values() for name in cells))
-    lines = []
-    for (experiment, settings, metric), cells in points.items():
-        counted = next((row for row in data_of[experiment].rows
-                        if (row["backend"], row["settings"], row["metric"]) == ("none", settings, metric)), None)
-        lines.append([experiment, settings, cell(counted), *(cells.get(name, "") for name in names)])
-    return ["experiment", "point", "none: counted", *(f"{name}: measured" for name in names)], lines
+def beside_html(beside):
+    """Of the campaign whose numbers stand beside these: how it was done, and what it did not have."""
+    return ("<h2>Measured on this Linux itself</h2><p>Right panels and second tables: the same programs as ordinary processes, on the "
+            "CPU of this host. Each axis is of one kind of numbers; a mode in brackets behind a backend's name is weaker than the "
+            "backend can be. <a href='native/report.html'>All of it</a>, with its own provenance.</p>"
+            + "".join(f"<p>{html.escape(reason)}</p>" for reason in dict.fromkeys(
+                f"Not here: {one.identity}: {one.reason}" for data in beside.values() for one in data.failed if one.unavailable)))
 
 
-def native_html(native, data_of):
-    return ("<h2>Measured on this Linux itself</h2><p>The same programs as ordinary processes, on the CPU of this host, in counts of its "
-            "time-stamp counter, with the 95 % interval of the median; * marks a spread above 10 %. "
-            "<a href='native/report.html'>All of it</a>.</p>" + table(*beside(native, data_of)))
-
-
-def write_html(path, experiments, data_of, pictures, claims, provenance, profiles, failed):
+def write_html(path, experiments, data_of, beside, pictures, claims, setup, failed):
+    provenance = setup.provenance
     parts = ["<!doctype html><html lang=en><meta charset=utf-8><title>Portcullis: run "
              f"{html.escape(provenance['run'])}</title><style>{STYLE}</style>",
              f"<h1>Portcullis: run {html.escape(provenance['run'])}</h1>",
@@ -149,17 +145,16 @@ def write_html(path, experiments, data_of, pictures, claims, provenance, profile
     for experiment in experiments:
         data = data_of[experiment.name]
         parts.append(f"<h2>{html.escape(experiment.title)}</h2>")
-        parts += [figure_html(figure, data, pictures[figure.name]["svg"]) for figure in experiment.figures]
+        parts += [figure_html(figure, data, beside.get(experiment.name), pictures[figure.name]["svg"]) for figure in experiment.figures]
         parts += [f"<p>{html.escape(reason)}</p>" for reason in data.reasons]
         parts.append(f"<p>Again: <code>harness/run --only {experiment.name}{html.escape(provenance['again'])}</code>; the program: "
                      f"<code>{html.escape(experiment.workload)}</code>; records: <code>records.jsonl</code>, lines whose "
                      f"<code>experiment</code> is <code>{experiment.name}</code>.</p>")
-    native = path.parent / "native" / "rows.csv"
-    if native.exists():
-        parts.append(native_html(native, data_of))
+    if beside:
+        parts.append(beside_html(beside))
     if failed:
         parts.append("<h2>Runs that failed</h2>" + table(["run", "why"], [[one.identity, one.reason] for one in failed], "text"))
-    parts.append("<h2>Cost profiles</h2><p>A status is measured (by us), read (in the source) or unverified.</p>" + profiles_html(profiles))
+    parts.append("<h2>Cost profiles</h2><p>A status is measured (by us), read (in the source) or unverified.</p>" + profiles_html(setup.profiles))
     parts.append("<h2>Provenance</h2>" + table(["", ""], [[key, value] for key, value in provenance.items()], "text"))
     partial = path.with_suffix(".partial")
     partial.write_text("\n".join(parts))

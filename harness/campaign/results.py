@@ -5,7 +5,7 @@ import json
 import os
 from dataclasses import dataclass, field
 
-from . import Refusal, claims, figures, profiles, records, report, statistics
+from . import Refusal, claims, clock, figures, profiles, records, report, statistics
 
 
 @dataclass
@@ -18,6 +18,8 @@ class Data:
     engines: list
     reasons: list = field(default_factory=list)  # why runs are missing, for the reader
     failed: list = field(default_factory=list)
+    measured: bool = False         # ticks are time: figures of modelled numbers show what was measured
+    rate: float | None = None      # of the clock that times are by, Hz
 
     @property
     def profile_count(self):
@@ -26,7 +28,7 @@ class Data:
     def only(self, experiment, reasons):
         return Data([row for row in self.rows if row["experiment"] == experiment],
                     [row for row in self.modelled if row["experiment"] == experiment], self.profile, self.profiles, self.engines,
-                    reasons, self.failed)
+                    reasons, self.failed, self.measured, self.rate)
 
 
 def reasons_of(experiment, failed, not_built):
@@ -38,30 +40,45 @@ def reasons_of(experiment, failed, not_built):
     return list(found)
 
 
-def build(folder, experiments, runs_of, all_records, setup):
-    """Writes tables, figures and report; returns the text of the report. `setup` holds what the command knows."""
+def prepare(folder, experiments, runs_of, all_records, setup):
+    """Rows of all kinds from the records. `setup` holds what the command knows."""
     failed = [outcome for outcome in setup.outcomes if not outcome.good]
+    rate = clock.rate_of(record for some in all_records.values() for record in some)
     rows = [row for experiment in experiments
-            for row in statistics.rows(experiment, runs_of[experiment.name], all_records.get(experiment.name, []))]
+            for row in statistics.rows(experiment, runs_of[experiment.name],
+                                       clock.in_nanoseconds(all_records.get(experiment.name, []), rate), setup.width)]
     if not rows:
         why = f": {failed[0].identity}: {failed[0].reason}" if failed else ""
         raise Refusal(f"no record in {folder}{why}")
     modelled = list(profiles.model(rows, setup.backends, setup.profile, setup.profiles))
-    data = Data(rows, modelled, setup.profile.name, setup.profiles, [setup.engine], [], failed)
-    statistics.write_csv(folder / "rows.csv", rows)
-    statistics.write_csv(folder / "modelled.csv", modelled)
+    return Data(rows, modelled, setup.profile.name, setup.profiles, [setup.engine.name], [], failed,
+                setup.engine.kind == "measured", rate)
+
+
+def by_experiment(data, experiments, not_built):
+    return {one.name: data.only(one.name, reasons_of(one, data.failed, not_built)) for one in experiments}
+
+
+def build(folder, experiments, data, setup, beside=None):
+    """
+    Writes tables, figures and report; returns the text of the report. `beside`: data of another kind by experiment, which figures and
+    tables show side by side with these.
+    """
+    beside = beside or {}
+    statistics.write_csv(folder / "rows.csv", data.rows)
+    statistics.write_csv(folder / "modelled.csv", data.modelled)
     pictures_folder = folder / "figures"
     pictures_folder.mkdir(exist_ok=True)
-    data_of = {one.name: data.only(one.name, reasons_of(one, failed, setup.not_built)) for one in experiments}
-    drawn = [(figure, data_of[experiment.name]) for experiment in experiments for figure in experiment.figures]
+    data_of = by_experiment(data, experiments, setup.not_built)
+    drawn = [(figure, data_of[experiment.name], beside.get(experiment.name)) for experiment in experiments for figure in experiment.figures]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         paths = list(pool.map(lambda one: figures.draw(*one, pictures_folder), drawn))
-    pictures = {figure.name: path for (figure, _), path in zip(drawn, paths)}
+    pictures = {figure.name: path for (figure, _, _), path in zip(drawn, paths)}
     verdicts = claims.judge_all(data)
     (folder / "claims.json").write_text(json.dumps([vars(one) for one in verdicts], indent=1) + "\n")
     (folder / "provenance.json").write_text(json.dumps(setup.provenance, indent=1) + "\n")
-    report.write_html(folder / "report.html", experiments, data_of, pictures, verdicts, setup.provenance, setup.profiles, failed)
-    return report.text(experiments, data_of, verdicts, setup.provenance)
+    report.write_html(folder / "report.html", experiments, data_of, beside, pictures, verdicts, setup, data.failed)
+    return report.text(experiments, data_of, beside, verdicts, setup.provenance)
 
 
 def group(all_records, runs_of):

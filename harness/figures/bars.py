@@ -1,9 +1,8 @@
 """Clustered bars: one cluster for each value of `x` (default: the backend), one bar for each series."""
 
-from campaign.figures import COLOURS, WHISKERS, quote, short, value_of
+from campaign.figures import COLOURS, LARGE, SIGNS, WHISKERS, is_wide, logarithmic, quote, short, value_of
 
 LABELS_MAX, LABELS_LEVEL_MAX = 60, 18  # bars with their value written at them, and written level
-LARGE = 1e6  # from here on the vertical axis counts in k and M
 KEYS = {"references": list}  # other cases of the metric that are drawn as horizontal lines
 
 
@@ -41,7 +40,7 @@ def draw(figure, data):
     for index, (name, group) in enumerate(groups.items()):
         place = 0 if series == x else (index - (len(groups) - 1) / 2) * width
         lines = [f"{clusters.index(str(value_of(row, x))) + place} {row['median']} {row['low']} {row['high']} "
-                 f"{short(row['median'])}{'*' if row['mark'] else ''}" for row in group]
+                 f"{short(row['median'])}{SIGNS[row['mark']]}" for row in group]
         blocks.append(block(f"series{index}", lines))
         title = f"{series} {name}" if series not in ("", "backend") else name
         style = f"lc rgb '{COLOURS[index % len(COLOURS)]}' fs pattern {index + 1} border -1"
@@ -59,4 +58,6 @@ def draw(figure, data):
                 f"set yrange [0:{(highest or 1) * 1.25:g}]", f"set ylabel {quote(figure.y_label(rows))}", "set key outside right top", *lines]
     if highest >= LARGE:
         commands.append("set format y '%.1s %c'")
+    if is_wide(rows):
+        commands += logarithmic(figure, rows, highest)
     return commands, plots

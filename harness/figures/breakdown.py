@@ -21,7 +21,7 @@ def row_instructions(row, profile):
 
 def draw(figure, data):
     rows = figure.select(data)
-    if not rows:
+    if not rows or data.measured:  # time is one number
         return None
     profile = data.profiles[data.profile]
     x = figure.get("x", "backend")

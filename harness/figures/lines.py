@@ -1,6 +1,6 @@
 """One line for each series over `x` (default: the first label that is a number), with its interval."""
 
-from campaign.figures import quote, style_of, value_of
+from campaign.figures import is_wide, logarithmic, quote, style_of, value_of
 
 KEYS = {}
 
@@ -23,6 +23,8 @@ def draw(figure, data):
         commands.append(f"set logscale {axis} {2 if axis == 'x' else 10}")
     if "y" in figure.get("logarithmic", ""):
         commands.append("set format y '%.0s %c'")
+    elif is_wide(rows):
+        commands += logarithmic(figure, rows, max(row["high"] for row in rows))
     else:
         commands.append(f"set yrange [0:{(max(row['high'] for row in rows) or 1) * 1.1:g}]")
     return commands, plots

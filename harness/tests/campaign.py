@@ -2,6 +2,7 @@
 """The campaign's parts: what a user can get wrong gives one sentence; the same records give the same table."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,8 @@ TOP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "harness"))
 sys.dont_write_bytecode = True
 
-from campaign import Refusal, backends, boots, engines, experiments, figures, profiles, records, results, statistics  # noqa: E402
+from campaign import (Refusal, backends, boots, clock, engines, experiments, figures, measuring, profiles, records, results,  # noqa: E402
+                      statistics)
 
 GOOD = """
 title = "A title"
@@ -74,6 +76,15 @@ def test_experiments(folder):
     check("a word of the arguments is replaced, a setting of the plan is not an argument",
           runs[0].line == "sample_none_samples-5_scrub-none backend=none repeat=1 scrub=none -- /bin/crossing --samples 5", runs[0].line)
     check("--backends keeps those that are named", {run.backend for run in experiment.runs(["pku"], "normal")} == {"pku"})
+    timed = experiment_of(folder, GOOD + '[measured]\narguments = ["--samples", "{samples}", "--ticks", "9"]\nsweep = { scrub = ["none"] }\n')
+    check("where ticks are time, the table `measured` says what differs",
+          [run.line for run in timed.runs(["pku"], "normal", True)] ==
+          [f"sample_pku_samples-{samples}_scrub-none backend=pku repeat=1 scrub=none -- /bin/crossing --samples {samples} --ticks 9"
+           for samples in (5, 6)], list(timed.runs(["pku"], "normal", True)))
+    check("and nothing else", list(timed.runs([], "normal")) == runs)
+    again = runs[0].again("round-2", 3)
+    check("a run is repeated under a name of its own", again.line == runs[0].line.replace("none repeat=1", "none repeat=3", 1)
+          .replace(runs[0].identity, f"{runs[0].identity}_round-2", 1) and again.point == runs[0].identity, again)
     check("--full repeats more", next(experiment.runs([], "full")).repetitions == experiments.FULL_REPETITIONS)
     for name, old, new, expected in (
             ("a key with a typo names file, line, key and the closest key", "workload", "worklaod",
@@ -85,6 +96,7 @@ def test_experiments(folder):
             ("a value of the wrong type is refused", '"crossing"', "7", "sample.toml:3: workload must be text in quotes, not 7"),
             ("an unknown kind of figure is refused", '"bars"', '"bar"', "sample.toml:10: unknown kind of figure 'bar'; did you mean 'bars'?"),
             ("a file that is not TOML is refused", "[sweep]", "[sweep", "sample.toml"),
+            ("a mistake in the table `measured` is found", "[sweep]", "[measured]\nargument = []\n[sweep]", "unknown key 'argument'"),
             ("a missing key is named", 'title = "A title"', "", "key 'title' is missing")):
         said = refusal(experiment_of, folder, GOOD.replace(old, new, 1))
         check(name, bool(said) and expected in said and "\n" not in said, said)
@@ -93,6 +105,22 @@ def test_experiments(folder):
     check("an unknown experiment is refused with the closest one", "did you mean 'sample'?" in said, said)
     said = refusal(backends.choose, ["vmfnc"], KNOWN, "auto")
     check("an unknown backend is refused with the closest one", said == "unknown backend 'vmfnc'; did you mean 'vmfunc'?", said)
+
+
+def test_backends(folder):
+    (folder / "own").mkdir()
+    (folder / "other").mkdir()
+    table = '[{}]\nsummary = "s"\norder = {}\nevents = {}\n'
+    written(folder / "own", "backend.toml", table.format("both", 2, "{ wrpkru = 2 }") + table.format("guest", 1, "{}"))
+    written(folder / "other", "backend.toml", table.format("both", 9, '{ syscall = 1 }\nengines = ["here"]'))
+    known = backends.load(folder)
+    check("an engine that a table names has the backends that name it", backends.choose([], known, "here") == ["both"])
+    check("another one those that name none, with their events and place",
+          backends.choose([], known, "auto") == ["guest", "both"] and known["both"].events == {"wrpkru": 2}, known)
+    check("a backend that the engine lacks is refused", "not there on engine here, which has both" in
+          refusal(backends.choose, ["guest"], known, "here"))
+    written(folder / "other", "backend.toml", table.format("both", 9, "{}"))
+    check("a backend that is described twice is refused", "described twice" in refusal(backends.load, folder))
 
 
 def test_engines():
@@ -128,7 +156,74 @@ def test_statistics(folder):
     check("a large spread is marked", rows[0][0]["mark"] == "spread", rows[0])
     check("the same records give the same rows", rows[0] == rows[1])
     even = list(statistics.rows(experiment, runs, [{**RECORD, "line": runs[0].identity}] * 3))
+    times = [{**RECORD, "kind": "measured", "value": value, "line": runs[0].identity} for value in (1, 2, 3, 4, 5, 6, 7, 8, 99)]
+    row = next(statistics.rows(experiment, runs, times))
+    check("the interval of times is by order: with nine, one may be left out at each end", (row["low"], row["high"]) == (2, 8), row)
+    check("a weaker mode is part of the row", next(statistics.rows(experiment, runs, [{**times[0], "mode": "weak"}]))["mode"] == "weak")
     check("equal repetitions are not marked", even[0]["mark"] == "" and even[0]["low"] == even[0]["high"] == 3, even)
+
+
+def test_clock():
+    found = [{**RECORD, "metric": "tsc_rate", "unit": "Hz", "value": 2e9}, {**RECORD, "unit": "tsc", "value": 30, "min": 20},
+             {**RECORD, "unit": "tsc", "value": {"count": 3, "sum": 40, "min": 2, "max": 20, "buckets": [[2, 1], [20, 2]]}}]
+    made = list(clock.in_nanoseconds(found, clock.rate_of(found)))
+    check("counts of the TSC become nanoseconds with the rate named",
+          (made[1]["value"], made[1]["min"], made[1]["unit"], made[1]["profile"]) == (15, 10, "ns", "TSC of 2 GHz"), made[1])
+    check("so do histograms", made[2]["value"] == {"count": 3, "sum": 20, "min": 1, "max": 10, "buckets": [[1, 1], [10, 2]]}, made[2])
+    check("where no record says the rate, counts stay counts", list(clock.in_nanoseconds(found[1:], None)) == found[1:])
+
+
+class Machine:
+    """Stands in for the launcher: writes what boots leave. `value` gives the times of a run, None where it cannot be started."""
+
+    def __init__(self, store, value):
+        self.store, self.value, self.started = store, value, []
+
+    def start(self, batches):
+        for batch in batches:
+            stem = self.store.next_name(batch)
+            lines, ends = [], []
+            for run in batch.runs:
+                self.started.append(run.identity)
+                for _ in range(run.repetitions):
+                    value = self.value(run, len(self.started))
+                    ends.append({"id": run.identity, "ticks": 10 ** 9, **({"reason": "start", "status": 95} if value is None else
+                                                                          {"reason": "exited", "status": 0})})
+                    if value is not None:
+                        lines += [{**RECORD, "backend": run.backend, "line": run.identity, "kind": "measured", "unit": "tsc", "value": value}]
+            stem.with_suffix(".plan").touch()
+            for ending, objects in ((".jsonl", lines), (".summary", ends)):
+                stem.with_suffix(ending).write_text("".join(json.dumps(one) + "\n" for one in objects))
+            stem.with_suffix(".log").write_text("".join(f"{end['id']}: bad\n  | backend {end['id'].split('_')[1]}: not in this CPU\n"
+                                                        for end in ends))
+
+
+def rounds_of(folder, name, value, seconds=5):
+    experiment = experiment_of(folder, GOOD)
+    runs_of = {"sample": [run for run in experiment.runs([], "normal", True) if run.labels == {"samples": 5, "scrub": "none"}]}
+    store = boots.Store(folder / name)
+    machine = Machine(store, value)
+    measured = measuring.Rounds([experiment], runs_of, store, machine.start, measuring.Limits(seconds=seconds)).run()
+    rows = statistics.rows(experiment, measured.runs["sample"], store.records({run.identity: run for run in measured.runs["sample"]}))
+    return measured, {row["backend"]: row for row in rows}, machine
+
+
+def test_measuring(folder):
+    measured, rows, machine = rounds_of(folder, "steady", lambda run, number: 100 if run.backend == "none" else 200 + number % 2)
+    least = statistics.REPETITIONS_MIN
+    check("medians that are known are measured as often as an interval needs", measured.rounds == {"sample": least}, measured.rounds)
+    check("after a round that is not used", machine.started[0].endswith("_warm-up") and rows["none"]["repetitions"] == least, machine.started)
+    check("the backends take turns", [name.split("_")[1] for name in machine.started[:4]] == ["none", "pku"] * 2, machine.started)
+    check("such a row is not marked", rows["none"]["mark"] == "", rows)
+    again = rounds_of(folder, "steady", lambda run, number: 1 / 0)
+    check("what is finished is not measured again", again[1] == rows and not again[2].started, again[2].started)
+    measured, rows, machine = rounds_of(folder, "wild", lambda run, number: number * number if run.backend == "pku" else 100, 0.3)
+    check("one that is not known is measured until the time is over, and then marked",
+          rows["pku"]["repetitions"] > least == rows["none"]["repetitions"] and rows["pku"]["mark"] == "unstable", rows)
+    measured, rows, machine = rounds_of(folder, "lacking", lambda run, number: None if run.backend == "pku" else 100)
+    check("a backend that the machine lacks is tried once and said once",
+          [(one.identity, one.reason) for one in measured.outcomes] == [("pku", "backend pku: not in this CPU")]
+          and sum("pku" in name for name in machine.started) == 1 and list(rows) == ["none"], measured.outcomes)
 
 
 def test_profiles(folder):
@@ -163,6 +258,15 @@ def test_figures(folder):
     rows = [{"least": row["low"], "most": row["high"], **row} for row in rows]
     found = [(row["median"], row["low"], row["high"]) for row in figures.relative(rows, "none")]
     check("a ratio of modelled rows has the range of ratios within each profile", found == [(1, 1, 1), (2, 1.5, 2)], found)
+    whole = [{**ROW, "labels": {"case": "empty", "scrub": "none"}, "kind": kind, "engine": "e", "unit": unit, "profile": "", "mark": "",
+              "mode": "", "median": 1, "low": 1, "high": 1} for kind, unit in (("counted", "instructions"), ("measured", "ns"))]
+    one, other = (results.Data([row], [], "p", {}, ["e"], measured=row["kind"] == "measured") for row in whole)
+    if shutil.which("gnuplot"):
+        paths = figures.draw(experiment.figures[0], one, other, folder)
+        pages = [(folder / f"sample{ending}.svg").read_text() for ending in ("", "-beside")]
+        check("two kinds stand side by side, each on axes of its own", paths["svg"].name == "sample-beside.svg"
+              and [["(instructions, counted)" in page, "(ns, measured)" in page] for page in pages] == [[True, False], [True, True]])
+    check("another kind without this figure has no panel", not figures.shows(experiment.figures[0], results.Data([], [], "p", {}, ["e"])))
     (folder / "kinds").mkdir()
     said = refusal(figures.load_kinds, written(folder / "kinds", "broken.py", "1 / 0\n").parent)
     check("a kind of figure that fails is named", "broken.py: ZeroDivisionError" in said, said)
@@ -200,9 +304,11 @@ def test_outcomes(folder):
 def main():
     with tempfile.TemporaryDirectory(prefix="portcullis-campaign-") as scratch:
         folder = Path(scratch)
-        for test in (test_experiments, test_records, test_statistics, test_profiles, test_figures, test_outcomes):
+        for test in (test_experiments, test_backends, test_records, test_statistics, test_measuring, test_profiles, test_figures,
+                     test_outcomes):
             test(folder)
     test_engines()
+    test_clock()
     test_reference()
     sys.exit(failures > 0)
 

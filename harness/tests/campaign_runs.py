@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Whole campaigns on a real engine: the same twice, killed and gone on with, and whatever may be missing or full."""
 
+import csv
 import filecmp
+import json
 import os
 import shutil
 import signal
@@ -105,16 +107,33 @@ def emulators_of(group):
 
 
 def test_measured(folder):
-    done = command(RUN, "--quick", "--measured", "--only", "crossing", "--backends", "none,pku", "--results", folder, "--name", "both")
+    options = ("--quick", "--only", "crossing", "--backends", "none,pku", "--results", folder)
+    done = command(RUN, *options, "--name", "counted")
+    check("a run that only counts ends", done.returncode == 0, done.stdout)
+    done = command(RUN, *options, "--measured", "--seconds", 6, "--name", "both")
     check("a run can measure on this Linux besides", done.returncode == 0, done.stdout)
+    for table in ("rows.csv", "modelled.csv"):
+        check(f"that changes nothing in {table}", filecmp.cmp(folder / "counted" / table, folder / "both" / table, shallow=False))
     why = [line for line in done.stdout.splitlines() if "not measured here" in line]
     if why:
         print(f"skip what was measured: {why[0]}")
         return
     page = (folder / "both" / "report.html").read_text()
-    check("the report has both side by side", "Measured on this Linux itself" in page and "pages: measured" in page)
-    rows = (folder / "both" / "rows.csv").read_text()
-    check("what was measured is not among what was counted", ",measured," not in rows and ",counted," in rows)
+    check("the report has both, each named", "counted instructions" in page and "measured ns" in page and "engine native" in page)
+    check("figures have both side by side", (folder / "both" / "figures" / "crossing-beside.png").exists()
+          and "(ns, measured)" in (folder / "both" / "figures" / "crossing-beside.svg").read_text())
+    check("and the text", "beside it, engine native (measured ns, " in done.stdout, done.stdout)
+    with open(folder / "both" / "native" / "rows.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == "measured"]
+    times = [row for row in rows if row["metric"] in ("entrance", "attach")]
+    check("times are nanoseconds, and the rate of the clock is named",
+          times and {row["unit"] for row in times} == {"ns"} and all(row["profile"].startswith("TSC of ") for row in times), times)
+    check("what passes from attach to first entrance is there", any(row["metric"] == "attach" and float(row["median"]) > 0 for row in times))
+    wide = [row for row in times if float(row["high"]) - float(row["low"]) > 0.1 * float(row["median"]) or int(row["repetitions"]) < 6]
+    check("rows are marked where the median is not known, and only there",
+          [row["settings"] for row in times if row["mark"] == "unstable"] == [row["settings"] for row in wide], wide)
+    kept = json.loads((folder / "both" / "native" / "provenance.json").read_text())
+    check("the provenance says how it was measured", all(key in kept for key in ("clock", "warm-up", "rounds", "interval")), kept)
 
 
 def test_killed(folder):
