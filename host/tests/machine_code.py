@@ -14,6 +14,8 @@ CRASH = bytes.fromhex("891c2508000000")         # mov [8], ebx
 FAIL = bytes.fromhex("bf02000000"               # write "lost my way" to standard error, exit with 7
                      "488d3518000000" "ba0c000000" "b801000000" "0f05"
                      "bf07000000" "b8e7000000" "0f05") + b"lost my way\n"
+FLOOD = bytes.fromhex("488d3513000000" "ba10000000" "bf01000000"  # 1: write "flood, a flood!" to standard output, again and again
+                      "b801000000" "0f05" "ebf7") + b"flood, a flood!\n"
 MAGIC_BREAK = bytes.fromhex("6687db")           # xchg bx, bx: stops a Bochs that listens to it
 
 
