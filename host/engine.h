@@ -26,12 +26,14 @@ struct engine_counting {
 };
 
 struct engine_config {
-	int image;            /* file descriptor of the RAM image, open for reading */
-	const char *rom;      /* path of the reset ROM */
-	unsigned memory;      /* MiB of RAM */
-	uint64_t limit_ticks; /* 0: none; an engine that cannot count leaves it to the kernel */
-	int cpu;              /* of the host, on which the guest runs; -1: any */
-	bool huge_pages;      /* the guest's memory comes from the host's pool of huge pages */
+	int image;             /* file descriptor of the RAM image, open for reading */
+	const char *rom;       /* path of the reset ROM */
+	unsigned memory;       /* MiB of RAM */
+	uint64_t limit_ticks;  /* 0: none; an engine that cannot count leaves it to the kernel */
+	int cpu;               /* of the host, on which the guest runs; -1: any */
+	bool huge_pages;       /* the guest's memory comes from the host's pool of huge pages */
+	const char *uri;       /* of libvirt; NULL: the usual one */
+	const char *cpu_model; /* of a domain; NULL: all that the host has */
 	/* NULL, or the guest waits after each LINK_START and LINK_DONE for resume(): only if the engine
 	 * `counts` */
 	const struct engine_counting *counting;
@@ -81,6 +83,7 @@ struct engine {
 	int rank;            /* `auto` takes the available engine with the lowest, below ENGINE_RANK_NAMED */
 	unsigned memory_max; /* MiB of RAM that it can give a guest */
 	bool places;         /* it knows `cpu` and `huge_pages` of the configuration */
+	bool domains;        /* it knows `uri` and `cpu_model` of the configuration */
 	enum engine_counts counts;
 	uint64_t tsc_hz;           /* of the guest's TSC, 0: the guest must measure it */
 	const char *tick_unit;     /* what one TSC count is: the unit of records whose unit is "ticks" */

@@ -17,11 +17,13 @@
 #define TRIAL_SECONDS 20
 
 static bool want_help;
+static const char *uri;
 static struct buffer kernel_options;
 
 static const struct option_row options[] = {
         {"option", 0, OPTION_WORDS, "KEY=VALUE",
          "an option for the kernel (guest/README.md); may be given again", &kernel_options, 0, 0},
+        {"uri", 0, OPTION_TEXT, "URI", "of libvirt", &uri, 0, 0},
         {"help", 'h', OPTION_FLAG, NULL, "print this text", &want_help, 0, 0},
         {0},
 };
@@ -120,7 +122,7 @@ static int run(int argc, char **argv)
 
 	options_parse(options, "engines", argc, argv);
 	if (want_help) {
-		printf("Usage: portcullis engines [--option KEY=VALUE ...]\n\n"
+		printf("Usage: portcullis engines [OPTION ...]\n\n"
 		       "Boots the guest kernel with an empty plan on each engine and says what works here, "
 		       "and why not.\n"
 		       "Exits with 0 when an engine works that `auto` may choose, else with %d.\n\n",
@@ -132,7 +134,7 @@ static int run(int argc, char **argv)
 		struct buffer boot = {0};
 		struct outcome outcome = {0};
 		struct engine_config config = {
-		        .rom = install_path("guest/rom.bin"), .memory = TRIAL_MEMORY, .cpu = -1};
+		        .rom = install_path("guest/rom.bin"), .memory = TRIAL_MEMORY, .cpu = -1, .uri = uri};
 		char reason[REASON_MAX] = "";
 		double start = now();
 		bool works = try_engine(engine, &config, &boot, &outcome, reason, sizeof(reason));

@@ -18,7 +18,7 @@
 #define ANY_CPU         UINT64_MAX
 
 static struct {
-	const char *engine, *plan, *root, *kernel, *rom, *run_id, *counters;
+	const char *engine, *plan, *root, *kernel, *rom, *run_id, *counters, *uri, *cpu_model;
 	uint64_t memory, limit_ticks, timeout, seed, cpu;
 	struct buffer options;
 	bool huge_pages, help;
@@ -68,6 +68,14 @@ static const struct option_row options[] = {
          "performance counters around each run, by commas (engines kvm\nand native; host/README.md names "
          "them)",
          &request.counters, 0, 0},
+        {"uri", 0, OPTION_TEXT, "URI",
+         "of libvirt (engine libvirt; default: $LIBVIRT_DEFAULT_URI, else qemu:///system for root\nand "
+         "qemu:///session for others)",
+         &request.uri, 0, 0},
+        {"cpu-model", 0, OPTION_TEXT, "NAME",
+         "CPU of libvirt's list that the guest gets, with pku, pcid and vmx (engine libvirt; default:\nall "
+         "that the host has)",
+         &request.cpu_model, 0, 0},
         {"run-id", 0, OPTION_TEXT, "TEXT", "the field `run` of the records", &request.run_id, 0, 0},
         {"kernel", 0, OPTION_TEXT, "FILE",
          "flat kernel (default: guest/kernel.bin beside the launcher);\nsymbols come from "
@@ -249,7 +257,9 @@ static int run(int argc, char **argv)
 	                                .memory = (unsigned)request.memory,
 	                                .limit_ticks = request.limit_ticks,
 	                                .cpu = request.cpu == ANY_CPU ? -1 : (int)request.cpu,
-	                                .huge_pages = request.huge_pages};
+	                                .huge_pages = request.huge_pages,
+	                                .uri = request.uri,
+	                                .cpu_model = request.cpu_model};
 	engine = choose_engine(&config, &status);
 	if (!engine)
 		return status;
@@ -260,6 +270,10 @@ static int run(int argc, char **argv)
 	}
 	if (!engine->places && (request.cpu != ANY_CPU || request.huge_pages)) {
 		report_error("engine %s knows neither --cpu nor --huge-pages", engine->name);
+		return STATUS_USAGE;
+	}
+	if (!engine->domains && (request.uri || request.cpu_model)) {
+		report_error("engine %s knows neither --uri nor --cpu-model", engine->name);
 		return STATUS_USAGE;
 	}
 	if (choose_counters(engine, &config) < 0)

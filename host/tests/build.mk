@@ -16,8 +16,8 @@ $(HOST_UNIT)/launcher.a: $(HOST_UNIT_OBJECTS)
 $(HOST_UNIT)/test_%: $(HOST_UNIT)/host/tests/test_%.c.o $(HOST_UNIT)/launcher.a
 	$(CC) -pthread -fsanitize=address,undefined -o $@ $^
 
-# The launcher for the rig, which has no shared libraries; look-ups of host names, for `collect`, would need some.
-$(HOST_UNIT)/portcullis: $(filter-out %/collect.c.o %/serial.c.o,$(HOST_OBJECTS))
+# The launcher for the rig, which has no shared libraries: libvirt is one, and look-ups of host names, for `collect`, need some.
+$(HOST_UNIT)/portcullis: $(filter-out %/collect.c.o %/serial.c.o $(BUILD)/host/libvirt/%,$(HOST_OBJECTS))
 	@mkdir -p $(@D)
 	$(CC) -static -pthread -o $@ $^
 
