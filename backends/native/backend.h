@@ -29,6 +29,10 @@ struct native_backend {
 	 * nothing. */
 	uint64_t (*open)(const struct native_domain *domain);
 	void (*close)(const struct native_domain *domain, uint64_t opened);
+
+	/* In the child of a fork, whose only thread is outside: the domain's memory is as it was in the
+	 * parent, but the stacks of a shared one are new and open. May be NULL. */
+	void (*forked)(const struct native_domain *domain);
 };
 
 /* Registers a backend: place it at file scope. */

@@ -2,11 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+#include "native/broker.h"
+#include "native/load.h"
+#include "native/map.h"
 
 #define ARCH_SET_GS 0x1001 /* asm/prctl.h */
 
@@ -14,17 +18,12 @@ const struct native_backend *native_backend;
 
 static struct native_domain domains[NATIVE_DOMAINS_MAX];
 static uint64_t next_client = 1;
-static const char *reason = ""; /* of the last failed attach */
+static char reason[NATIVE_WHY_SIZE]; /* of the last failed attach */
 static uint64_t thread_page[1 + PORTCULLIS_THREAD_PAGE_SLOT / sizeof(uint64_t)];
 
 static uint64_t image_base(const struct native_domain *domain)
 {
 	return domain->base + PORTCULLIS_IMAGE_OFFSET;
-}
-
-static struct portcullis_gate_data *gate_data(const struct native_domain *domain)
-{
-	return (struct portcullis_gate_data *)(domain->base + PORTCULLIS_GATE_DATA_OFFSET);
 }
 
 unsigned domain_number(const struct native_domain *domain)
@@ -78,83 +77,114 @@ uint64_t domain_fixup(uint64_t instruction, uint64_t address)
 	return image_base(domain) + domain->plan.copy_fixup;
 }
 
+/* ---- one thread at a time ---------------------------------------------------------------------------------
+ */
+
+/* Init and teardown functions attach, too: the thread that has the lock may take it again. */
+static struct {
+	volatile int owner; /* its thread id, 0: free */
+	unsigned depth;
+} lock;
+
+static int thread_id(void)
+{
+	return (int)native_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+static void take_lock(void)
+{
+	int self = thread_id(), none = 0;
+
+	if (lock.owner != self)
+		while (!__atomic_compare_exchange_n(&lock.owner, &none, self, false, __ATOMIC_ACQUIRE,
+		                                    __ATOMIC_RELAXED)) {
+			native_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+			none = 0;
+		}
+	lock.depth++;
+}
+
+static void release_lock(void)
+{
+	if (--lock.depth == 0)
+		__atomic_store_n(&lock.owner, 0, __ATOMIC_RELEASE);
+}
+
 /* ---- memory -----------------------------------------------------------------------------------------------
  */
 
-static long map(uint64_t address, uint64_t size, int rights)
+static uint32_t identity(long call)
 {
-	long result = native_call(SYS_mmap, (long)address, (long)size, rights,
-	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-
-	if (result < 0)
-		return result;
-	return (uint64_t)result == address ? 0 : -EEXIST; /* a kernel that takes the address for a hint */
+	return (uint32_t)native_call(call, 0, 0, 0, 0, 0, 0);
 }
 
-/* Fills and relocates the image, then takes the rights away that its segments do not have. */
-static long load(struct native_domain *domain)
+/* A private domain's one client, whatever the thread slot. */
+static void fill_client(const struct native_domain *domain)
 {
-	const struct image_plan *plan = &domain->plan;
-	uint64_t base = image_base(domain);
-	long error = map(base, plan->memory_size, PROT_READ | PROT_WRITE);
-
-	if (error)
-		return error;
-	for (unsigned i = 0; i < plan->segment_count; i++)
-		memcpy((char *)base + plan->segments[i].address, plan->bytes + plan->segments[i].file_offset,
-		       plan->segments[i].file_size);
-	for (uint64_t i = 0; i < plan->relocation_count; i++) {
-		struct image_relocation relocation = image_relocation(plan, i);
-		uint64_t value = base + relocation.value;
-
-		memcpy((char *)base + relocation.target, &value, sizeof(value));
-	}
-	for (unsigned i = 0; i < plan->segment_count && !error; i++) {
-		const struct image_segment *segment = &plan->segments[i];
-		uint64_t start = (base + segment->address) & ~(uint64_t)(PORTCULLIS_PAGE_SIZE - 1);
-		int rights = PROT_READ | (segment->rights & IMAGE_WRITE ? PROT_WRITE : 0) |
-		             (segment->rights & IMAGE_EXECUTE ? PROT_EXEC : 0);
-
-		error = native_call(SYS_mprotect, (long)start,
-		                    (long)(base + segment->address + segment->memory_size - start), rights, 0,
-		                    0, 0);
-	}
-	return error;
+	domain_gate_data(domain)->clients[0] = (struct portcullis_client){
+	        next_client++, 0, identity(SYS_getpid), identity(SYS_geteuid), identity(SYS_getegid)};
 }
 
-/* Gate data, heap and stacks. Every thread is the one client. */
-static long map_rest(struct native_domain *domain)
+static void fill_gate_data(const struct native_domain *domain)
 {
 	const struct portcullis_image *image = &domain->plan.descriptor;
-	struct portcullis_gate_data *data = gate_data(domain);
-	uint64_t top = domain->base + PORTCULLIS_STACKS_OFFSET;
-	long error = map((uint64_t)data, PORTCULLIS_GATE_DATA_SIZE, PROT_READ | PROT_WRITE);
+	struct portcullis_gate_data *data = domain_gate_data(domain);
 
-	if (!error)
-		error = map(domain->base + PORTCULLIS_HEAP_OFFSET, image->heap_limit, PROT_READ | PROT_WRITE);
-	if (error)
-		return error;
 	data->magic = PORTCULLIS_GATE_DATA_MAGIC;
 	data->entry_count = image->entry_count;
 	data->heap_limit = image->heap_limit;
-	data->clients[0] = (struct portcullis_client){next_client++, 0,
-	                                              (uint32_t)native_call(SYS_getpid, 0, 0, 0, 0, 0, 0),
-	                                              (uint32_t)native_call(SYS_geteuid, 0, 0, 0, 0, 0, 0),
-	                                              (uint32_t)native_call(SYS_getegid, 0, 0, 0, 0, 0, 0)};
-	for (unsigned slot = 0; slot < NATIVE_SLOTS && !error; slot++) {
-		top += PORTCULLIS_STACK_STRIDE;
-		error = map(top - image->stack_size, image->stack_size, PROT_READ | PROT_WRITE);
-		data->threads[slot] =
-		        (struct portcullis_thread){.stack_top = top, .client = (uint64_t)&data->clients[0]};
-	}
-	return error;
+	fill_client(domain);
+	for (unsigned slot = 0; slot < PORTCULLIS_THREADS_MAX; slot++)
+		data->threads[slot] = (struct portcullis_thread){
+		        .stack_top = slot < domain->slot_count ? domain_stack_top(domain, slot) : 0,
+		        .client = (uint64_t)&data->clients[0]};
 }
 
-static void unmap(struct native_domain *domain)
+static void forget(struct native_domain *domain)
 {
-	native_call(SYS_munmap, (long)domain->base, PORTCULLIS_DOMAIN_SIZE, 0, 0, 0, 0);
-	native_call(SYS_munmap, (long)domain->plan.bytes, (long)domain->plan.size, 0, 0, 0, 0);
+	if (domain->base)
+		unmap_domain(domain);
+	if (domain->plan.bytes)
+		load_forget(domain->plan.bytes, domain->plan.size);
 	memset(domain, 0, sizeof(*domain));
+}
+
+/* ---- the broker -------------------------------------------------------------------------------------------
+ */
+
+static struct broker_answer ask(enum broker_kind kind, unsigned number, int64_t value)
+{
+	struct broker_request request = {.kind = kind, .number = number, .value = value};
+	struct broker_answer answer;
+
+	broker_ask(&request, NULL, NULL, &answer);
+	return answer;
+}
+
+/* The answer to an attach: memory and image of the shared domain. In the thread that asks (ask.c). */
+static long take_shared(struct broker_answer *answer, int memory, int image)
+{
+	struct native_domain *domain = &domains[answer->number];
+	const char *wrong;
+	long error;
+
+	if (domain->base)
+		return -ENOSPC;
+	*domain = (struct native_domain){.base = PORTCULLIS_DOMAINS_START +
+	                                         answer->number * PORTCULLIS_DOMAIN_SIZE,
+	                                 .device = answer->device,
+	                                 .inode = answer->inode,
+	                                 .shared = true,
+	                                 .first_slot = answer->first_slot,
+	                                 .slot_count = BROKER_SLOTS};
+	error = load_read(image, &domain->plan.bytes, &domain->plan.size);
+	if (!error) {
+		wrong = image_parse(domain->plan.bytes, domain->plan.size, &domain->plan);
+		error = wrong ? -ENOEXEC : map_domain(domain, memory);
+	}
+	if (error)
+		forget(domain);
+	return error;
 }
 
 /* ---- leaving ----------------------------------------------------------------------------------------------
@@ -168,15 +198,31 @@ static bool is_called(unsigned number)
 	return false;
 }
 
-static void leave(struct native_domain *domain)
+/* Are threads inside, besides this one if it is let in by open_domain()? */
+static bool is_entered(const struct native_domain *domain)
 {
 	uint64_t opened = open_domain(domain);
+	unsigned inside = 0;
 
-	if (domain->plan.teardown)
-		((void (*)(const struct portcullis_client *))(image_base(domain) + domain->plan.teardown))(
-		        &gate_data(domain)->clients[0]);
+	for (unsigned i = 0; i < domain->slot_count; i++)
+		inside += domain_gate(domain)->inside[domain->first_slot + i] != 0;
 	close_domain(domain, opened);
-	unmap(domain);
+	return inside > (native_backend->open ? 1 : 0);
+}
+
+static void leave(struct native_domain *domain)
+{
+	uint64_t opened;
+
+	if (domain->shared) {
+		ask(BROKER_LEAVE, domain_number(domain), 0);
+	} else if (domain->plan.teardown) {
+		opened = open_domain(domain);
+		((void (*)(const struct portcullis_client *))(image_base(domain) + domain->plan.teardown))(
+		        &domain_gate_data(domain)->clients[0]);
+		close_domain(domain, opened);
+	}
+	forget(domain);
 }
 
 /* Libraries that were attached because others called them, and now none does. */
@@ -195,67 +241,66 @@ static void leave_uncalled(void)
 	}
 }
 
-long domain_detach(long number, bool from_library)
+static long detach(long number)
 {
-	if (from_library)
-		return -EPERM;
-	if (number < 0 || number >= NATIVE_DOMAINS_MAX || !domains[number].base ||
+	if (number < 0 || number >= (long)NATIVE_DOMAINS_MAX || !domains[number].base ||
 	    !domains[number].by_application)
 		return -EINVAL;
-	if (is_called((unsigned)number))
+	if (is_called((unsigned)number) || is_entered(&domains[number]))
 		return -EBUSY;
 	leave(&domains[number]);
 	leave_uncalled();
 	return 0;
 }
 
+long domain_detach(long number, bool from_library)
+{
+	long error;
+
+	if (from_library)
+		return -EPERM;
+	take_lock();
+	error = detach(number);
+	release_lock();
+	return error;
+}
+
 /* ---- attaching --------------------------------------------------------------------------------------------
  */
+
+/* What is asked for. */
+struct request {
+	const char *path;
+	bool shared;
+	uint64_t interface;
+	uint64_t *slots;
+	unsigned count;
+	struct native_domain *from; /* the library whose stubs they are, NULL: the application's */
+};
 
 /* A private copy of the file, which nobody else can change. */
 static long read_image(const char *path, struct native_domain *domain)
 {
-	long file = native_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
-	long error, bytes = 0;
+	long file = native_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0, 0);
 	struct stat status;
-	size_t at = 0;
+	long error;
 
 	if (file < 0)
 		return file;
 	error = native_call(SYS_fstat, file, (long)&status, 0, 0, 0, 0);
-	if (!error && !S_ISREG(status.st_mode))
-		error = -ENOEXEC;
-	if (!error) {
-		bytes = native_call(SYS_mmap, 0, status.st_size + 1, PROT_READ | PROT_WRITE,
-		                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		error = bytes < 0 ? bytes : 0;
-	}
-	while (!error && at < (size_t)status.st_size) {
-		long done = native_call(SYS_read, file, bytes + (long)at, status.st_size - (long)at, 0, 0, 0);
-
-		if (done <= 0)
-			error = done ? done : -EIO;
-		else
-			at += (size_t)done;
-	}
+	if (!error)
+		error = load_read((int)file, &domain->plan.bytes, &domain->plan.size);
 	native_call(SYS_close, file, 0, 0, 0, 0, 0);
-	if (error) {
-		if (bytes > 0)
-			native_call(SYS_munmap, bytes, status.st_size + 1, 0, 0, 0, 0);
-		return error;
-	}
-	domain->plan.bytes = (const uint8_t *)bytes;
-	domain->plan.size = at;
 	domain->device = status.st_dev;
 	domain->inode = status.st_ino;
-	return 0;
+	return error;
 }
 
-static long check(const struct native_domain *domain, uint64_t interface, unsigned count)
+static long check(const struct native_domain *domain, const struct request *request)
 {
 	const struct portcullis_image *image = &domain->plan.descriptor;
 
-	return image->interface == interface && image->entry_count == count ? 0 : -ESTALE;
+	return image->interface == request->interface && image->entry_count == request->count ? 0 : -ESTALE;
 }
 
 static long initialise(struct native_domain *domain)
@@ -269,28 +314,9 @@ static long initialise(struct native_domain *domain)
 	return result < 0 ? result : 0;
 }
 
-/* A new domain at `domain`, from the image that read_image() has read there. */
-static long create(struct native_domain *domain, uint64_t interface, unsigned count)
+static void set_reason(const char *why)
 {
-	const char *wrong = image_parse(domain->plan.bytes, domain->plan.size, &domain->plan);
-	long error;
-
-	if (wrong) {
-		reason = wrong;
-		return -ENOEXEC;
-	}
-	error = check(domain, interface, count);
-	if (error)
-		return error;
-	domain->base = PORTCULLIS_DOMAINS_START + (uint64_t)(domain - domains) * PORTCULLIS_DOMAIN_SIZE;
-	error = load(domain);
-	if (!error)
-		error = map_rest(domain);
-	if (!error && native_backend->protect)
-		error = native_backend->protect(domain);
-	if (!error)
-		error = initialise(domain);
-	return error;
+	memcpy(reason, why, strnlen(why, sizeof(reason) - 1));
 }
 
 static struct native_domain *find_free(void)
@@ -301,81 +327,284 @@ static struct native_domain *find_free(void)
 	return NULL;
 }
 
-static struct native_domain *find_attached(const struct native_domain *same)
+static struct native_domain *find_attached(uint64_t device, uint64_t inode)
 {
 	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++)
-		if (domains[i].base && domains[i].device == same->device && domains[i].inode == same->inode)
+		if (domains[i].base && domains[i].device == device && domains[i].inode == inode)
 			return &domains[i];
 	return NULL;
 }
 
-static void discard(struct native_domain *fresh)
+/* A library that is attached already may be asked for once by the application, and by libraries. */
+static long check_attached(const struct native_domain *domain, const struct request *request)
 {
-	native_call(SYS_munmap, (long)fresh->plan.bytes, (long)fresh->plan.size, 0, 0, 0, 0);
+	if (domain->shared != request->shared || (!request->from && domain->by_application))
+		return -EEXIST;
+	return check(domain, request);
 }
 
-/* The domain of the image at `path`: the one that is attached, or a new one. 0: *found is it. */
-static long find_or_create(const char *path, uint64_t interface, unsigned count, bool from_library,
-                           struct native_domain **found)
+/* ---- private domains ---- */
+
+/* A new domain at `domain`, from the image that read_image() has read there. */
+static long create(struct native_domain *domain, const struct request *request)
+{
+	const char *wrong = image_parse(domain->plan.bytes, domain->plan.size, &domain->plan);
+	long error;
+
+	if (wrong) {
+		set_reason(wrong);
+		return -ENOEXEC;
+	}
+	error = check(domain, request);
+	if (error)
+		return error;
+	domain->base = PORTCULLIS_DOMAINS_START + domain_number(domain) * PORTCULLIS_DOMAIN_SIZE;
+	domain->slot_count = NATIVE_PRIVATE_SLOTS;
+	error = map_domain(domain, -1);
+	if (error)
+		return error;
+	fill_gate_data(domain);
+	if (native_backend->protect)
+		error = native_backend->protect(domain);
+	return error ? error : initialise(domain);
+}
+
+static long find_or_create(const struct request *request, struct native_domain **found)
 {
 	struct native_domain fresh = {0}, *domain = find_free();
-	long error = read_image(path, &fresh);
+	long error = read_image(request->path, &fresh);
 
 	if (error)
 		return error;
-	*found = find_attached(&fresh);
-	if (*found) {
-		discard(&fresh);
-		return !from_library && (*found)->by_application ? -EEXIST : check(*found, interface, count);
-	}
-	if (!domain) {
-		discard(&fresh);
-		return -ENOSPC;
+	*found = find_attached(fresh.device, fresh.inode);
+	if (*found || !domain) {
+		load_forget(fresh.plan.bytes, fresh.plan.size);
+		return *found ? check_attached(*found, request) : -ENOSPC;
 	}
 	*domain = fresh;
 	*found = domain;
-	error = create(domain, interface, count);
+	error = create(domain, request);
 	if (error)
-		unmap(domain);
+		forget(domain);
 	return error;
+}
+
+/* ---- shared domains ---- */
+
+static long join(struct broker_request *request, const char *path, struct native_domain **joined);
+
+/* A library that has been initialised calls these: this process has to have them, too. */
+static long join_callees(const struct broker_answer *answer, struct native_domain *domain)
+{
+	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++) {
+		struct broker_request request = {.kind = BROKER_JOIN, .number = i};
+		struct native_domain *callee;
+		long error;
+
+		if (!answer->calls[i])
+			continue;
+		error = domains[i].base ? 0 : join(&request, NULL, &callee);
+		if (error)
+			return error;
+		domain->calls[i] = true;
+	}
+	return 0;
+}
+
+static long join(struct broker_request *request, const char *path, struct native_domain **joined)
+{
+	struct broker_answer answer;
+	struct native_domain *domain;
+	long error;
+
+	broker_ask(request, path, take_shared, &answer);
+	domain = &domains[answer.number];
+	if (answer.result < 0) {
+		set_reason(answer.result == -ENOTCONN ? "the run's broker cannot be reached" : answer.reason);
+		if (answer.first_slot)
+			ask(BROKER_LEAVE, answer.number, 0);
+		return answer.result;
+	}
+	thread_page[PORTCULLIS_THREAD_PAGE_SLOT / sizeof(uint64_t)] = domain->first_slot;
+	error = native_backend->protect ? native_backend->protect(domain) : 0;
+	if (!error && answer.initialise) {
+		error = initialise(domain);
+		ask(BROKER_READY, answer.number, error);
+	} else if (!error) {
+		error = join_callees(&answer, domain);
+	}
+	if (error)
+		leave(domain);
+	*joined = domain;
+	return error;
+}
+
+static long find_or_join(const struct request *wanted, struct native_domain **found)
+{
+	struct broker_request request = {.kind = BROKER_ATTACH,
+	                                 .number = wanted->from && wanted->from->shared
+	                                                   ? domain_number(wanted->from)
+	                                                   : BROKER_NO_DOMAIN,
+	                                 .count = wanted->count,
+	                                 .interface = wanted->interface};
+	struct stat status;
+	long error = native_call(SYS_newfstatat, AT_FDCWD, (long)wanted->path, (long)&status, 0, 0, 0);
+
+	if (error)
+		return error;
+	*found = find_attached(status.st_dev, status.st_ino);
+	return *found ? check_attached(*found, wanted) : join(&request, wanted->path, found);
+}
+
+/* ---- the system call ---- */
+
+static long attach(const struct request *request)
+{
+	struct native_domain *domain;
+	long error;
+
+	if (request->from && request->from->shared && !request->shared)
+		return -EPERM;
+	error = request->shared ? find_or_join(request, &domain) : find_or_create(request, &domain);
+	if (error)
+		return error;
+	for (unsigned i = 0; i < request->count && !error; i++) {
+		uint64_t entry =
+		        native_backend->entry ? native_backend->entry(domain, i) : domain_function(domain, i);
+
+		error = user_write(&request->slots[i], &entry, sizeof(entry));
+	}
+	if (error) {
+		if (!domain->by_application && !is_called(domain_number(domain)))
+			leave(domain);
+		return error;
+	}
+	if (request->from)
+		request->from->calls[domain_number(domain)] = true;
+	else
+		domain->by_application = true;
+	return domain_number(domain);
 }
 
 long domain_attach(const char *path, unsigned flags, uint64_t interface, uint64_t *slots, unsigned count)
 {
-	struct native_domain *from = domain_at((uint64_t)slots), *domain;
-	long error;
+	struct request request = {path, flags & PORTCULLIS_SHARED, interface, slots, count, NULL};
+	long result;
 
-	reason = "";
 	if (flags & ~PORTCULLIS_SHARED)
 		return -EINVAL;
-	if (flags & PORTCULLIS_SHARED) {
-		reason = "processes cannot share a library on Linux";
-		return -EPERM;
-	}
-	error = find_or_create(path, interface, count, from, &domain);
-	if (error)
-		return error;
-	for (unsigned i = 0; i < count && !error; i++) {
-		uint64_t entry =
-		        native_backend->entry ? native_backend->entry(domain, i) : domain_function(domain, i);
+	take_lock();
+	memset(reason, 0, sizeof(reason));
+	request.from = domain_at((uint64_t)slots);
+	result = attach(&request);
+	if (result < 0 && lock.depth == 1) /* what its init function has attached to */
+		leave_uncalled();
+	release_lock();
+	return result;
+}
 
-		error = user_write(&slots[i], &entry, sizeof(entry));
+/* ---- children ---------------------------------------------------------------------------------------------
+ */
+
+/* The child is a client of its own: with thread slots of its own where domains are shared. */
+static void become_child(long ticket)
+{
+	struct broker_answer answer = {0};
+	long error = 0;
+
+	lock.owner = thread_id();
+	if (ticket) {
+		answer = ask(BROKER_CLAIM, 0, ticket);
+		error = answer.result;
+		thread_page[PORTCULLIS_THREAD_PAGE_SLOT / sizeof(uint64_t)] = answer.first_slot;
 	}
-	if (error) {
-		if (!domain->by_application && !is_called((unsigned)(domain - domains)))
-			leave(domain);
-		return error;
+	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX && !error; i++) {
+		struct native_domain *domain = &domains[i];
+		uint64_t opened;
+
+		if (!domain->base)
+			continue;
+		if (domain->shared) {
+			unmap_stacks(domain);
+			domain->first_slot = answer.first_slot;
+			error = map_stacks(domain);
+		}
+		if (native_backend->forked)
+			native_backend->forked(domain);
+		if (!domain->shared) {
+			opened = open_domain(domain);
+			memset(domain_gate(domain)->inside, 0, sizeof(domain_gate(domain)->inside));
+			fill_client(domain);
+			close_domain(domain, opened);
+		}
 	}
-	if (from)
-		from->calls[domain - domains] = true;
-	else
-		domain->by_application = true;
-	return domain - domains;
+	if (error) /* its parent has ended, or memory has: it is no client */
+		native_call(SYS_kill, native_call(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
+}
+
+static bool has_shared(void)
+{
+	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++)
+		if (domains[i].base && domains[i].shared)
+			return true;
+	return false;
+}
+
+long domain_fork(unsigned long flags, long parent_id, long child_id, long storage)
+{
+	uint64_t all = ~0UL, mask;
+	long ticket = 0, child;
+
+	take_lock();
+	native_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof(mask), 0, 0);
+	if (has_shared())
+		ticket = ask(BROKER_FORK, 0, 0).result;
+	child = ticket < 0 ? ticket : native_call(SYS_clone, (long)flags, 0, parent_id, child_id, storage, 0);
+	if (child == 0)
+		become_child(ticket);
+	else if (child < 0 && ticket > 0)
+		ask(BROKER_CANCEL, 0, ticket);
+	native_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
+	release_lock();
+	return child;
+}
+
+/* ---- what became of them ----------------------------------------------------------------------------------
+ */
+
+void domain_fail(const struct native_domain *domain, const char *why)
+{
+	struct broker_request request = {.kind = BROKER_FAIL, .number = domain_number(domain)};
+	struct broker_answer answer;
+	uint64_t opened;
+
+	take_lock();
+	if (domain->shared) {
+		memcpy(request.text, why, strnlen(why, sizeof(request.text) - 1));
+		broker_ask(&request, NULL, NULL, &answer);
+	} else {
+		opened = open_domain(domain);
+		memcpy(domain_gate(domain)->why, why, strnlen(why, NATIVE_WHY_SIZE - 1));
+		__atomic_store_n(&domain_gate(domain)->failed, 1, __ATOMIC_RELEASE);
+		close_domain(domain, opened);
+	}
+	release_lock();
+}
+
+/* Of a domain that has failed: a copy, for its memory may be closed. */
+static void read_failure(const struct native_domain *domain, char text[NATIVE_WHY_SIZE])
+{
+	uint64_t opened = open_domain(domain);
+
+	if (__atomic_load_n(&domain_gate(domain)->failed, __ATOMIC_ACQUIRE))
+		memcpy(text, domain_gate(domain)->why, NATIVE_WHY_SIZE);
+	close_domain(domain, opened);
 }
 
 long domain_info(unsigned what, char *to, size_t size, long number)
 {
-	const char *text = "";
+	char why[NATIVE_WHY_SIZE] = "";
+	const char *text = why;
 	size_t length;
 	long error;
 
@@ -383,8 +612,10 @@ long domain_info(unsigned what, char *to, size_t size, long number)
 		text = native_backend->name;
 	else if (what == PORTCULLIS_INFO_REASON)
 		text = reason;
-	else if (what != PORTCULLIS_INFO_FAILURE || number < 0 || number >= NATIVE_DOMAINS_MAX ||
-	         !domains[number].base)
+	else if (what == PORTCULLIS_INFO_FAILURE && number >= 0 && number < (long)NATIVE_DOMAINS_MAX &&
+	         domains[number].base)
+		read_failure(&domains[number], why);
+	else
 		return -EINVAL;
 	if (!size)
 		return -EINVAL;

@@ -6,15 +6,32 @@
 #include "native/backend.h"
 #include "portcullis/abi.h"
 
-#define NATIVE_DOMAINS_MAX 16
-#define NATIVE_SLOTS       64 /* threads that can be inside a domain at once */
+#define NATIVE_DOMAINS_MAX   ((PORTCULLIS_DOMAINS_END - PORTCULLIS_DOMAINS_START) / PORTCULLIS_DOMAIN_SIZE)
+#define NATIVE_PRIVATE_SLOTS 64 /* threads that can be inside a private domain at once */
+#define NATIVE_WHY_SIZE      128
+
+/*
+ * The first part of a gate data's backend part (abi.h), the runtime's. A gate sets the word of the thread
+ * slot whose stack it takes while the thread is inside, with the library's rights: when a process ends
+ * meanwhile, its shared domain is taken for damaged. What follows, from NATIVE_GATE_SIZE on, is the
+ * backend's.
+ */
+struct native_gate {
+	uint64_t inside[PORTCULLIS_THREADS_MAX]; /* not 0: yes */
+	uint64_t failed;                         /* not 0: entrances return PORTCULLIS_FAILED */
+	char why[NATIVE_WHY_SIZE];               /* then: a sentence without its full stop */
+};
+#define NATIVE_GATE_SIZE 0x3000
+_Static_assert(sizeof(struct native_gate) <= NATIVE_GATE_SIZE, "the backend's follows");
 
 struct native_domain {
 	uint64_t base; /* 0: free */
 	struct image_plan plan;
-	uint64_t device, inode;         /* of the image file */
-	bool by_application;            /* it asked for it; false: only libraries did, which call this one */
-	bool calls[NATIVE_DOMAINS_MAX]; /* the libraries that this one's stubs lead to */
+	uint64_t device, inode; /* of the image file */
+	bool shared;
+	unsigned first_slot, slot_count; /* the thread slots of this process: their stacks are mapped */
+	bool by_application;             /* it asked for it; false: only libraries did, which call this one */
+	bool calls[NATIVE_DOMAINS_MAX];  /* the libraries that this one's stubs lead to */
 };
 
 /* The backend that this process runs on. */
@@ -27,10 +44,36 @@ bool domain_holds(uint64_t address); /* does a domain lie there? */
 /* The address of the function behind entry `index`. */
 uint64_t domain_function(const struct native_domain *domain, unsigned index);
 
+static inline struct portcullis_gate_data *domain_gate_data(const struct native_domain *domain)
+{
+	return (struct portcullis_gate_data *)(domain->base + PORTCULLIS_GATE_DATA_OFFSET);
+}
+
+static inline struct native_gate *domain_gate(const struct native_domain *domain)
+{
+	return (struct native_gate *)(domain->base + PORTCULLIS_GATE_DATA_OFFSET +
+	                              PORTCULLIS_GATE_DATA_BACKEND);
+}
+
+/* The top of the stack of a thread slot, which is an absolute number: from first_slot on. */
+static inline uint64_t domain_stack_top(const struct native_domain *domain, unsigned slot)
+{
+	return domain->base + PORTCULLIS_STACKS_OFFSET + (slot + 1UL) * PORTCULLIS_STACK_STRIDE;
+}
+
 /* The system calls of portcullis/abi.h. */
 long domain_attach(const char *path, unsigned flags, uint64_t interface, uint64_t *slots, unsigned count);
 long domain_detach(long number, bool from_library);
 long domain_info(unsigned what, char *to, size_t size, long number);
+
+/* clone(2) without CLONE_VM and without a stack: the child is attached to the same libraries. In it: 0. */
+long domain_fork(unsigned long flags, long parent_id, long child_id, long storage);
+
+/*
+ * A call into the domain did what `why` says: it has failed, for all its clients. Their entrances return
+ * PORTCULLIS_FAILED from now on. The caller has no rights of the domain open.
+ */
+void domain_fail(const struct native_domain *domain, const char *why);
 
 /* Where a fault at `instruction` on `address` continues: the fixup of an argument copy. 0: it is none of one.
  */

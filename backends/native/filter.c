@@ -7,6 +7,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +38,9 @@ static const struct sock_filter rules[] = {
         TRAP(PORTCULLIS_SYS_ATTACH),
         TRAP(PORTCULLIS_SYS_DETACH),
         TRAP(PORTCULLIS_SYS_INFO),
+        TRAP(SYS_fork),
+        IF_EQUAL(SYS_clone3, 1), /* its flags lie in memory: clone() does the same */
+        RETURN(SECCOMP_RET_ERRNO | ENOSYS),
         IF_EQUAL(SYS_execveat, 1),
         RETURN(SECCOMP_RET_ERRNO | ENOSYS),
         /* Memory calls of the program: nothing at the runtime's and the domains' addresses, no range that
@@ -66,22 +70,21 @@ static const struct sock_filter rules[] = {
         RETURN(SECCOMP_RET_ERRNO | EPERM),
         RETURN(SECCOMP_RET_ALLOW),
         /* From here on: numbers that the runtime uses itself. */
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_brk, 3, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 2, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigaction, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_brk, 5, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigaction, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigprocmask, 1, 0),
         RETURN(SECCOMP_RET_ALLOW),
         LOAD_HIGH(instruction_pointer),
         IF_EQUAL(NATIVE_TEXT >> 32, 1),
         RETURN(SECCOMP_RET_ALLOW),
         LOAD(nr),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigaction, 1, 0),
-        RETURN(SECCOMP_RET_TRAP),
+        IF_EQUAL(SYS_clone, 3),
         LOAD(args[0]),
-        TRAP(SIGSEGV),
-        TRAP(SIGBUS),
-        IF_EQUAL(SIGSYS, 1),
-        RETURN(SECCOMP_RET_ERRNO | EINVAL),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_VM, 0, 1), /* threads, and vfork() */
         RETURN(SECCOMP_RET_ALLOW),
+        RETURN(SECCOMP_RET_TRAP),
 };
 
 /* It comes through execve(). Only its answer tells it from filters of a container, which are not ours. */

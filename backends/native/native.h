@@ -24,10 +24,11 @@
 #define NATIVE_PATH "/.portcullis-native"
 
 /*
- * Arguments in front of a program's own: name, "exec", backend, path, "--" and one word that is not used.
- * Their number is even, so that the stack stays aligned to 16 bytes when they are cut off it.
+ * Arguments in front of a program's own: name, "exec", backend, path, and the broker's socket and secret
+ * (broker.h), which nobody can read there before it is wiped. Their number is even, so that the stack stays
+ * aligned to 16 bytes when they are cut off it.
  */
-enum { WORD_NAME, WORD_EXEC, WORD_BACKEND, WORD_PATH, WORD_SEPARATOR, WORD_PAD, WORDS_BEFORE };
+enum { WORD_NAME, WORD_EXEC, WORD_BACKEND, WORD_PATH, WORD_BROKER, WORD_SECRET, WORDS_BEFORE };
 _Static_assert(WORDS_BEFORE % 2 == 0, "the program's stack is aligned");
 
 /* `portcullis-native run FD [SOCKET]`: the plan in a RAM image (guest/abi/boot.h), held at SOCKET around each

@@ -54,46 +54,51 @@ static void set_all(const struct native_domain *domain, bool open)
 	set_rights(domain->base + PORTCULLIS_HEAP_OFFSET, plan->descriptor.heap_limit, both);
 }
 
-static void set_stack(const struct native_domain *domain, uint64_t top, bool open)
+/* `slot`: counted from the domain's first one. */
+static void set_stack(const struct native_domain *domain, unsigned slot, bool open)
 {
 	uint64_t size = domain->plan.descriptor.stack_size;
+	uint64_t top = domain_stack_top(domain, domain->first_slot + slot);
 
 	set_rights(top - size, size, open ? PROT_READ | PROT_WRITE : PROT_NONE);
 }
 
-static uint64_t stack_top(const struct native_domain *domain, uint64_t slot)
+static uint64_t *inside_word(const struct native_domain *domain, unsigned slot)
 {
-	return domain->base + PORTCULLIS_STACKS_OFFSET + (slot + 1) * PORTCULLIS_STACK_STRIDE;
+	return &domain_gate(domain)->inside[domain->first_slot + slot];
 }
 
 /* The top of a protected stack for a thread that enters. */
 static uint64_t open_domain(const struct native_domain *domain)
 {
-	unsigned number = domain_number(domain);
-	uint64_t slot;
+	uint64_t all = ~0UL >> (64 - domain->slot_count);
+	unsigned number = domain_number(domain), slot;
 
 	take_lock();
-	while (!~states[number].stacks) { /* a thread that is inside returns some time */
+	while (states[number].stacks == all) { /* a thread that is inside returns some time */
 		release_lock();
 		native_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 		take_lock();
 	}
 	if (states[number].inside++ == 0)
 		set_all(domain, true);
-	slot = (uint64_t)__builtin_ctzll(~states[number].stacks);
+	slot = (unsigned)__builtin_ctzll(~states[number].stacks);
 	states[number].stacks |= 1UL << slot;
 	release_lock();
-	set_stack(domain, stack_top(domain, slot), true);
-	return stack_top(domain, slot);
+	set_stack(domain, slot, true);
+	*inside_word(domain, slot) = 1;
+	return domain_stack_top(domain, domain->first_slot + slot);
 }
 
 /* `top`: what open_domain() returned. */
 static void close_domain(const struct native_domain *domain, uint64_t top)
 {
 	unsigned number = domain_number(domain);
-	uint64_t slot = (top - domain->base - PORTCULLIS_STACKS_OFFSET) / PORTCULLIS_STACK_STRIDE - 1;
+	unsigned slot =
+	        (unsigned)((top - domain_stack_top(domain, domain->first_slot)) / PORTCULLIS_STACK_STRIDE);
 
-	set_stack(domain, top, false);
+	*inside_word(domain, slot) = 0;
+	set_stack(domain, slot, false);
 	take_lock();
 	states[number].stacks &= ~(1UL << slot);
 	if (--states[number].inside == 0)
@@ -101,12 +106,33 @@ static void close_domain(const struct native_domain *domain, uint64_t top)
 	release_lock();
 }
 
-/* What the gate calls. Returns the stack's top; *function is what to call. */
+static void close_all(const struct native_domain *domain)
+{
+	set_all(domain, false);
+	for (unsigned slot = 0; slot < domain->slot_count; slot++)
+		set_stack(domain, slot, false);
+}
+
+/* Other threads of the parent may have been inside, or about to be. */
+static void forked(const struct native_domain *domain)
+{
+	lock = 0;
+	states[domain_number(domain)].inside = 0;
+	states[domain_number(domain)].stacks = 0;
+	close_all(domain);
+}
+
+/* What the gate calls. Returns the stack's top; *function is what to call. 0: the domain has failed. */
 __attribute__((used)) static uint64_t pages_enter(const struct native_domain *domain, unsigned index,
                                                   uint64_t *function)
 {
+	uint64_t top = open_domain(domain);
+
 	*function = domain_function(domain, index);
-	return open_domain(domain);
+	if (!__atomic_load_n(&domain_gate(domain)->failed, __ATOMIC_ACQUIRE))
+		return top;
+	close_domain(domain, top);
+	return 0;
 }
 
 __attribute__((used)) static void pages_leave(const struct native_domain *domain, uint64_t top)
@@ -138,6 +164,8 @@ __attribute__((naked, used)) static void pages_gate(void)
 	        "call pages_enter\n\t"
 	        "add $8, %rsp\n\t"
 	        "mov %rax, %r12\n\t"
+	        "test %rax, %rax\n\t"
+	        "jz 1f\n\t"
 	        "pop %rax\n\t"
 	        "pop %r9\n\t"
 	        "pop %r8\n\t"
@@ -155,10 +183,13 @@ __attribute__((naked, used)) static void pages_gate(void)
 	        "mov %rax, %rbx\n\t"
 	        "call pages_leave\n\t"
 	        "mov %rbx, %rax\n\t"
-	        "pop %r13\n\t"
+	        "2: pop %r13\n\t"
 	        "pop %r12\n\t"
 	        "pop %rbx\n\t"
-	        "ret");
+	        "ret\n\t"
+	        "1: add $56, %rsp\n\t" /* the function and the arguments */
+	        "mov $-1, %rax\n\t"    /* PORTCULLIS_FAILED */
+	        "jmp 2b");
 }
 
 static uint64_t thunk(const struct native_domain *domain, unsigned index)
@@ -193,13 +224,15 @@ static long protect(struct native_domain *domain)
 		memcpy(code + 25, jump, 3);
 	}
 	set_rights((uint64_t)start, size, PROT_READ | PROT_EXEC);
-	set_all(domain, false);
-	for (uint64_t slot = 0; slot < NATIVE_SLOTS; slot++)
-		set_stack(domain, stack_top(domain, slot), false);
+	close_all(domain);
 	return 0;
 }
 
-static const struct native_backend pages = {
-        .name = "pages", .protect = protect, .entry = thunk, .open = open_domain, .close = close_domain};
+static const struct native_backend pages = {.name = "pages",
+                                            .protect = protect,
+                                            .entry = thunk,
+                                            .open = open_domain,
+                                            .close = close_domain,
+                                            .forked = forked};
 
 NATIVE_BACKEND(pages);

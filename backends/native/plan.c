@@ -1,13 +1,14 @@
 /* Executes a plan: what guest/plan/run.c does in the guest. */
 #include "guest/plan/plan.h"
 
-#include "native/backend.h"
+#include "native/broker.h"
 #include "guest/abi/boot.h"
 #include "guest/abi/link.h"
 #include "native/native.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -51,11 +52,12 @@ static bool placed; /* false: on any */
 /* ---- in the run's process tree ----------------------------------------------------------------------------
  */
 
-/* Nothing of root's power is left, even where the launcher runs as root. */
+/* Nothing of root's power is left, even where the launcher runs as root, but to become another user. */
 static void drop_rights(void)
 {
 	for (int i = 0; i < CAPABILITIES; i++)
-		prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+		if (i != CAP_SETUID && i != CAP_SETGID)
+			prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
@@ -76,7 +78,8 @@ static int enter_place(const struct plan_line *line, int console)
 }
 
 /* The program; `failure` closes when it has started. */
-static _Noreturn void become(const struct plan_line *line, int console, int failure)
+static _Noreturn void become(const struct plan_line *line, const struct broker *broker, int console,
+                             int failure)
 {
 	static const char *argv[WORDS_BEFORE + PLAN_WORDS_MAX + 1];
 	int error = native_backend_find(line->backend) ? 0 : EOPNOTSUPP;
@@ -96,8 +99,8 @@ static _Noreturn void become(const struct plan_line *line, int console, int fail
 		argv[WORD_EXEC] = "exec";
 		argv[WORD_BACKEND] = line->backend;
 		argv[WORD_PATH] = line->argv[0];
-		argv[WORD_SEPARATOR] = "--";
-		argv[WORD_PAD] = "";
+		argv[WORD_BROKER] = broker->name;
+		argv[WORD_SECRET] = broker->secret;
 		while (line->argv[count]) {
 			argv[WORDS_BEFORE + count] = line->argv[count];
 			count++;
@@ -115,7 +118,8 @@ static uint64_t micros(const struct timeval *time)
 }
 
 /* Process 1 of the run: starts the program, waits for it and takes all that is left with it when it ends. */
-static _Noreturn void watch_program(const struct plan_line *line, int console, int report)
+static _Noreturn void watch_program(const struct plan_line *line, const struct broker *broker, int console,
+                                    int report)
 {
 	struct end end = {0};
 	struct rusage usage;
@@ -127,7 +131,7 @@ static _Noreturn void watch_program(const struct plan_line *line, int console, i
 		_exit(1);
 	program = fork();
 	if (program == 0)
-		become(line, console, failure[1]);
+		become(line, broker, console, failure[1]);
 	close(failure[1]);
 	if (program < 0)
 		error = errno;
@@ -289,9 +293,12 @@ static void say_what_is_missing(const struct plan_line *line)
 static bool execute(const struct plan_line *line, uint64_t repetition, unsigned number, unsigned of)
 {
 	int console[2], report[2];
+	struct broker broker;
+	struct rusage usage = {0};
 	uint64_t start;
 	struct end end;
 	pid_t first;
+	int error;
 
 	stream_line(LINK_START, "{\"id\":\"%s\",\"repetition\":%lu,\"line\":%u,\"of\":%u}", line->id,
 	            repetition, number, of);
@@ -301,10 +308,15 @@ static bool execute(const struct plan_line *line, uint64_t repetition, unsigned 
 		fprintf(stderr, "portcullis-native: no pipe: %s\n", strerror(errno));
 		exit(1);
 	}
+	error = broker_start(&broker);
+	if (error) {
+		fprintf(stderr, "portcullis-native: no broker: %s\n", strerror(-error));
+		exit(1);
+	}
 	start = tsc_read();
 	first = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
 	if (first == 0)
-		watch_program(line, console[1], report[1]);
+		watch_program(line, &broker, console[1], report[1]);
 	if (first < 0) {
 		fprintf(stderr, "portcullis-native: no process tree of its own: %s\n", strerror(errno));
 		exit(1);
@@ -314,6 +326,9 @@ static bool execute(const struct plan_line *line, uint64_t repetition, unsigned 
 	end = follow(first, console[0], report[0], line->ticks);
 	close(console[0]);
 	close(report[0]);
+	broker_stop(&broker, &usage);
+	end.user_micros += micros(&usage.ru_utime);
+	end.system_micros += micros(&usage.ru_stime);
 	send_done(line, repetition, &end, tsc_read() - start);
 	stream_hold();
 	return end.reason == EXITED && end.status == 0;

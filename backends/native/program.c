@@ -1,5 +1,5 @@
 /* Maps a static program beside the runtime and jumps to it: what execve() does, in user mode. */
-#include "native/native.h"
+#include "native/broker.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -176,10 +176,14 @@ int program_main(char **argv)
 	long *stack = (long *)(argv + WORDS_BEFORE - 1);
 	struct program program;
 	const char *error = program_map(argv[WORD_PATH], &program);
+	struct broker_request started = {.kind = BROKER_START};
+	struct broker_answer answer;
 	long count = 0;
 
 	while (argv[WORDS_BEFORE + count])
 		count++;
+	broker_know(argv[WORD_BROKER], argv[WORD_SECRET]);
+	broker_ask(&started, NULL, NULL, &answer);
 	if (!error)
 		error = trap_start(argv[WORD_BACKEND], program.end);
 	if (error) {

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <ucontext.h>
 
+#include "native/broker.h"
 #include "native/domain.h"
 
 #define SA_RESTORER 0x04000000 /* asm/signal.h */
@@ -133,35 +134,80 @@ static long execute(const char *path, char *const *argv, char *const *envp)
 	words[WORD_EXEC] = "exec";
 	words[WORD_BACKEND] = native_backend->name;
 	words[WORD_PATH] = path;
-	words[WORD_SEPARATOR] = "--";
-	words[WORD_PAD] = "";
+	words[WORD_BROKER] = broker_name();
+	words[WORD_SECRET] = broker_secret();
 	for (size_t i = 0; i < count; i++)
 		words[WORDS_BEFORE + i] = argv[i];
 	words[WORDS_BEFORE + count] = NULL;
 	return native_call(SYS_execve, (long)NATIVE_PATH, (long)words, (long)envp, 0, 0, 0);
 }
 
-/* SIGSEGV and SIGBUS: the runtime's handler stays, and the program's is called by it. SIGSYS is the
- * runtime's. */
-static long change_action(int number, const struct action *wanted, struct action *previous, size_t size)
-{
-	struct action *kept = program_action(number), old, new;
-	long error = 0;
+/* ---- signals: SIGSYS is the runtime's, and never blocked
+ * -----------------------------------------------------
+ */
 
-	if (!kept || size != MASK_SIZE)
-		return -EINVAL;
-	old = new = *kept;
-	if (wanted)
-		error = user_read(&new, wanted, sizeof(new));
-	if (!error && previous)
-		error = user_write(previous, &old, sizeof(old));
-	if (!error)
-		*kept = new;
-	return error;
+static uint64_t without_calls(uint64_t mask)
+{
+	return mask & ~(1UL << (SIGSYS - 1));
 }
 
-static long serve(long number, const greg_t *registers)
+/* SIGSEGV and SIGBUS: the runtime's handler stays, and the program's is called by it. */
+static long change_action(int number, const struct action *wanted, struct action *previous, size_t size)
 {
+	struct action *kept = program_action(number), old, new = {0};
+	long error = 0;
+
+	if (number == SIGSYS || size != MASK_SIZE)
+		return -EINVAL;
+	if (wanted)
+		error = user_read(&new, wanted, sizeof(new));
+	if (error)
+		return error;
+	new.mask = without_calls(new.mask);
+	if (!kept)
+		return native_call(SYS_rt_sigaction, number, wanted ? (long)&new : 0, (long)previous,
+		                   MASK_SIZE, 0, 0);
+	old = *kept;
+	if (wanted)
+		*kept = new;
+	return previous ? user_write(previous, &old, sizeof(old)) : 0;
+}
+
+/* `mask`: what it is after the return from the trap. */
+static long change_mask(int how, const uint64_t *wanted, uint64_t *previous, size_t size, uint64_t *mask)
+{
+	uint64_t old = *mask, set = 0;
+
+	if (size != MASK_SIZE || (wanted && how != SIG_BLOCK && how != SIG_UNBLOCK && how != SIG_SETMASK))
+		return -EINVAL;
+	if (wanted && user_read(&set, wanted, sizeof(set)))
+		return -EFAULT;
+	if (wanted)
+		*mask = without_calls(how == SIG_BLOCK ? old | set : how == SIG_UNBLOCK ? old & ~set : set);
+	return previous ? user_write(previous, &old, sizeof(old)) : 0;
+}
+
+/* ---- processes
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* fork() and clone() of a process: the child returns from here, too, on the stack that it asks for. */
+static long fork_program(unsigned long flags, uint64_t stack, long parent_id, long child_id, long storage,
+                         greg_t *registers)
+{
+	long child;
+
+	if (native_backend->open && domain_holds((uint64_t)registers[REG_RIP]))
+		return -EPERM; /* a library's stack is its process's */
+	child = domain_fork(flags, parent_id, child_id, storage);
+	if (child == 0 && stack)
+		registers[REG_RSP] = (greg_t)stack;
+	return child;
+}
+
+static long serve(long number, ucontext_t *context)
+{
+	greg_t *registers = context->uc_mcontext.gregs;
 	long a = registers[REG_RDI], b = registers[REG_RSI], c = registers[REG_RDX], d = registers[REG_R10];
 
 	switch (number) {
@@ -178,8 +224,15 @@ static long serve(long number, const greg_t *registers)
 		if (native_backend->open && domain_holds((uint64_t)registers[REG_RIP]))
 			return -EPERM; /* a library cannot replace the program */
 		return execute((const char *)a, (char *const *)b, (char *const *)c);
+	case SYS_fork:
+		return fork_program(SIGCHLD, 0, 0, 0, 0, registers);
+	case SYS_clone:
+		return fork_program((unsigned long)a, (uint64_t)b, c, d, registers[REG_R8], registers);
 	case SYS_rt_sigaction:
 		return change_action((int)a, (const struct action *)b, (struct action *)c, (size_t)d);
+	case SYS_rt_sigprocmask:
+		return change_mask((int)a, (const uint64_t *)b, (uint64_t *)c, (size_t)d,
+		                   (uint64_t *)&context->uc_sigmask);
 	default:
 		return -ENOSYS;
 	}
@@ -190,7 +243,7 @@ static void handle_call(int number, siginfo_t *info, void *context)
 	greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
 
 	(void)number;
-	registers[REG_RAX] = serve(info->si_syscall, registers);
+	registers[REG_RAX] = serve(info->si_syscall, context);
 }
 
 /* ---- the start --------------------------------------------------------------------------------------------
@@ -199,12 +252,14 @@ static void handle_call(int number, siginfo_t *info, void *context)
 const char *trap_start(const char *backend, uint64_t end)
 {
 	struct action calls = {handle_call, SA_SIGINFO | SA_NODEFER | SA_RESTORER, restore, 0};
+	const uint64_t calls_alone = 1UL << (SIGSYS - 1);
 	struct action faults = {handle_fault, SA_SIGINFO | SA_NODEFER | SA_ONSTACK | SA_RESTORER, restore, 0};
 
 	native_backend = native_backend_find(backend);
 	if (!native_backend)
 		return "there is no such backend on Linux";
 	break_start = break_now = end;
+	native_call(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&calls_alone, 0, MASK_SIZE, 0, 0);
 	if (domain_thread_page() || set_action(SIGSYS, &calls) || set_action(SIGSEGV, &faults) ||
 	    set_action(SIGBUS, &faults))
 		return "its signal handlers cannot be set up";

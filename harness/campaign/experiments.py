@@ -48,7 +48,7 @@ class Experiment:
         self.arguments["full"] = table.get("full", self.arguments["normal"])
         self.backends = table.get("backends", list(known_backends))
         self.repetitions = table.get("repetitions", 1)
-        self.native = table.get("native", False)  # it needs no shared library: it runs on this Linux itself, too
+        self.native = table.get("native", False)  # it runs on this Linux itself, too
         self.sweep = table.get("sweep", {})
         self.quick_sweep = {**self.sweep, **table.get("quick_sweep", {})}
         self.measured = table.get("measured", {})

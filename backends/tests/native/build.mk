@@ -13,3 +13,6 @@ $(BACKEND_TESTS)/entrances_direct: $(NATIVE_ENTRANCES) $(BUILD)/image/workloads/
 	@mkdir -p $(@D)
 	$(MUSL_CC) -static -o $@ $^
 TESTS += $(BACKEND_TESTS)/entrances_direct
+
+$(eval $(call portcullis_image,slow,$(NATIVE_TESTS)/slow.exports,$(BUILD)/image/$(NATIVE_TESTS)/slow.c.o))
+$(eval $(call portcullis_program,share,$(BUILD)/program/$(NATIVE_TESTS)/share.c.o,keeper slow))

@@ -16,6 +16,7 @@ sys.path[:0] = [str(TOP / folder) for folder in ("guest/tests", "backends/tests/
 
 import databases  # noqa: E402
 import domains  # noqa: E402
+import sharing  # noqa: E402
 from guest import BUILD, LAUNCHER, on_engines, run_plan  # noqa: E402
 
 BACKENDS = ("none", "pages")
@@ -28,10 +29,12 @@ ATTACKS = ("load", "store", "write-call", "read-call", "vm-read", "protect", "un
 FILTERED = ("protect", "unmap", "map-over", "move-away", "move-onto", "advise", "unmap-all")
 OPEN = ("load-beside",)
 
-# Cases of the program `domains` that need no shared library.
-CASES = ("names", "fork", "exec", "nesting", "heap", "stack", "threads", "system-calls", "nested-signals")
-# What the guest's kernel does and no stock kernel: limited depth, errors for a stack that overflows, signals that wait.
-OF_THE_GUEST = ("nesting", "stack", "nested-signals")
+# Cases of the program `domains`.
+CASES = ("attach", "names", "malformed", "interface", "manifest", "init", "teardown", "many", "shared", "younger", "fork", "exec", "nesting",
+         "nested-shared", "heap", "stack", "busy", "threads", "system-calls", "signals", "nested-signals")
+# What the guest's kernel does and no stock kernel, by backend: it knows who is inside; limited depth, errors for a stack that
+# overflows and an init function that crashes, signals that wait.
+NOT_ON = {"none": ("busy",), "pages": ("init", "nesting", "stack", "signals", "nested-signals")}
 
 # Instructions of an entrance, CALL and RET included, at most: so many, or so many more than a direct call's. A backend that is
 # not named has no limit.
@@ -59,7 +62,6 @@ SAID = (
     "backend pku: there is none of that name on Linux",
     "memory: memory= limits nothing on Linux",
     "memory: budget= limits nothing on Linux",
-    "cannot attach to library subject: processes cannot share a library on Linux",
 )
 
 
@@ -67,10 +69,10 @@ def stage(root):
     domains.stage(root)
     for program in ("outcome", "busybox"):
         shutil.copy(BUILD / "root" / "bin" / program, root / "bin")
-    for program in ("count", "crossing", "entrances", "kv", "siege", "steps", "tx"):
+    for program in ("count", "crossing", "entrances", "kv", "scale", "share", "siege", "steps", "tx"):
         shutil.copy(BUILD / "programs" / program, root / "bin")
     shutil.copy(BUILD / "tests" / "backends" / "entrances_direct", root / "bin")
-    for image in ("counter", "lmdb", "sqlite", "empty", "keeper", "outer", "twin"):
+    for image in ("counter", "lmdb", "sqlite", "empty", "keeper", "outer", "slow", "tally", "twin"):
         shutil.copy(BUILD / "images" / f"{image}.image", root / "lib" / "portcullis")
     (root / "data").write_text("no program\n")
     (root / "forbidden").symlink_to("/data")
@@ -81,19 +83,18 @@ def stage(root):
 def test_ends(report, root):
     plan = "".join(f"end{number} {line}\n" for number, (line, _) in enumerate(ENDS))
     plan += "memory backend=none memory=4M budget=1M -- /bin/count\npku backend=pku -- /bin/count\n"
-    plan += "shared backend=none -- /bin/domains shared\n"
     result = run_plan("native", plan, root)
     for number, (line, expected) in enumerate(ENDS):
         outcome = result.outcome(f"end{number}")
         report.equal(f"{line}: its outcome is recorded", {key: outcome.get(key) for key in expected}, expected)
     for sentence in SAID:
         report.check(f"one sentence: {sentence}", sentence in result.console, result.explain)
-    report.equal("the plan's other lines run", len(result.runs), len(ENDS) + 3)
+    report.equal("the plan's other lines run", len(result.runs), len(ENDS) + 2)
 
 
 def test_domains(report, root):
     for backend in BACKENDS:
-        cases = [case for case in CASES if backend == "none" or case not in OF_THE_GUEST]
+        cases = [case for case in CASES if case not in NOT_ON.get(backend, ())]
         result = run_plan("native", "".join(f"{case} backend={backend} -- /bin/domains {case}\n" for case in cases), root)
         for line in result.console.splitlines():
             if line.startswith("not ok "):
@@ -217,6 +218,7 @@ def test(report, _engine, root):
     stage(root)
     test_ends(report, root)
     test_domains(report, root)
+    sharing.test(report, root, BACKENDS)
     test_attacks(report, root)
     test_databases(report, root)
     test_records(report, root)

@@ -89,7 +89,7 @@ int main(int argc, char **argv)
 	if (child < 0)
 		fail("fork");
 	if (child == 0) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 && raise(SIGSTOP) == 0)
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 && kill(getpid(), SIGSTOP) == 0)
 			execv(argv[1], argv + 1);
 		fail(argv[1]);
 	}
