@@ -45,7 +45,7 @@ def crossing(data):
         lost = [profile for profile, (ours, theirs) in pairs.items() if ours >= theirs]
         good, total = good + len(pairs) - len(lost), total + len(pairs)
         chosen = pairs[data.profile]
-        parts.append(f"{chosen[0]:.0f} against {chosen[1]:.0f} cycles of {name} in profile {data.profile}, cheaper in "
+        parts.append(f"{chosen[0]:.0f} against {chosen[1]:.0f} cycles of {name} in profile {data.profile_label}, cheaper in "
                      f"{len(pairs) - len(lost)} of {len(pairs)} profiles" + (f" (not in {', '.join(lost)})" if lost else ""))
     missing = [name for name in OTHERS if name not in rows]
     if missing:

@@ -9,10 +9,10 @@ from .settings_file import SettingsFile, nearest
 
 KEYS = {"title": str, "workload": str, "arguments": list, "quick": list, "full": list, "backends": list, "repetitions": int,
         "memory": str, "settings": dict, "sweep": dict, "quick_sweep": dict, "native": bool, "measured": dict, "figure": (dict, list)}
-MEASURED_KEYS = {"arguments": list, "sweep": dict}  # of the table `measured`: what differs where ticks are time
+# Of the table `measured`, for engines whose ticks are time: arguments that are added, what is swept, and the arguments of mode `short`.
+MEASURED_KEYS = {"options": list, "sweep": dict, "short": list}
 # Settings of a plan's line that an experiment may choose (guest/plan/plan.h).
 PLAN_SETTINGS = ("scrub", "budget", "defer", "ticks", "memory", "uid", "stdin", "cwd", "env")
-MODES = ("quick", "normal", "full")
 FULL_REPETITIONS = 5  # times those of the file
 IDENTITY_MAX = 127 - len("_round-999")  # PLAN_ID_MAX - 1, and what again() adds
 
@@ -53,6 +53,7 @@ class Experiment:
         self.quick_sweep = {**self.sweep, **table.get("quick_sweep", {})}
         self.measured = table.get("measured", {})
         file.check(self.measured, MEASURED_KEYS, (), "measured")
+        self.arguments["short"] = self.measured.get("short", self.arguments["quick"])
         self.settings = dict(table.get("settings", {}))
         if "memory" in table:
             self.settings["memory"] = table["memory"]
@@ -62,7 +63,7 @@ class Experiment:
 
     def check(self, file, known_backends):
         for key, values in [(key, file.table.get(key, [])) for key in ("arguments", "quick", "full", "backends")] \
-                + [("arguments", self.measured.get("arguments", []))]:
+                + [(key, self.measured.get(key, [])) for key in ("options", "short")]:
             for value in values:
                 if not isinstance(value, str):
                     file.refuse(key, f"{key} must be a list of texts, not {value!r}")
@@ -71,7 +72,7 @@ class Experiment:
                 file.refuse("backends", f"unknown backend {name!r}; {nearest(name, known_backends)}")
         if self.repetitions < 1:
             file.refuse("repetitions", f"repetitions must be 1 or more, not {self.repetitions}")
-        used = set(re.findall(r"{(\w+)}", " ".join(sum(self.arguments.values(), self.measured.get("arguments", [])))))
+        used = set(re.findall(r"{(\w+)}", " ".join(sum(self.arguments.values(), self.measured.get("options", [])))))
         for section, sweep in (("sweep", self.sweep), ("quick_sweep", file.table.get("quick_sweep", {})),
                                ("measured.sweep", self.measured.get("sweep", {}))):
             for key, values in sweep.items():
@@ -92,16 +93,16 @@ class Experiment:
 
     def runs(self, backends, mode, measured=False):
         """
-        One run for each backend (of those in `backends`, if it is not empty) and point of the sweep. `measured`: ticks are time, and
-        rounds of such runs take the place of repetitions.
+        One run for each backend (of those in `backends`, if it is not empty) and point of the sweep, in mode short, quick, normal or
+        full. `measured`: ticks are time, and rounds of such runs take the place of repetitions.
         """
-        sweep = self.quick_sweep if mode == "quick" else self.sweep
+        sweep = self.sweep if mode in ("normal", "full") else self.quick_sweep
         arguments = self.arguments[mode]
-        repetitions = {"quick": min(self.repetitions, 2), "normal": self.repetitions,
-                       "full": self.repetitions * FULL_REPETITIONS}[mode]
+        repetitions = self.repetitions * FULL_REPETITIONS if mode == "full" else self.repetitions if mode == "normal" \
+            else min(self.repetitions, 2)
         if measured:
             sweep = {**sweep, **self.measured.get("sweep", {})}
-            arguments, repetitions = self.measured.get("arguments", arguments), 1
+            arguments, repetitions = arguments + self.measured.get("options", []), 1
         for backend in self.backends:
             if backends and backend not in backends:
                 continue

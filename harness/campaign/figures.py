@@ -110,7 +110,8 @@ class Figure:
         if "case" in wanted:
             where["case"] = wanted["case"]
         metrics = wanted.get("metric", [])
-        rows = [row for row in (data.modelled if self.numbers == "modelled" and not data.measured else data.rows)
+        modelled = wanted.get("numbers", self.numbers) == "modelled" and not data.measured
+        rows = [row for row in (data.modelled if modelled else data.rows)
                 if (not metrics or row["metric"] in (metrics if isinstance(metrics, list) else [metrics]))
                 and all((row["backend"] if key == "backend" else value_of(row, key)) in (value if isinstance(value, list) else [value])
                         for key, value in where.items())]
@@ -165,7 +166,7 @@ def subtitle(figure, data, rows):
     kinds = ", ".join(sorted({row["kind"] for row in rows})) or "nothing counted"
     engines = ", ".join(sorted({row["engine"] for row in rows})) or ", ".join(data.engines)
     if figure.numbers == "modelled" and not data.measured:
-        return f"modelled from counts on {engines}, cost profile {data.profile}; whiskers: least to greatest over {data.profile_count} profiles"
+        return f"modelled from counts on {engines}, cost profile {data.profile_label}; whiskers: least to greatest over {data.profile_count} profiles"
     by = f", by a {clock.name_of(data.rate)}" if data.rate and any(row["unit"] == clock.NANOSECONDS for row in rows) else ""
     marks = {row["mark"] for row in rows}
     return f"{kinds}, engine {engines}{by}" + "".join(f"; {SIGNS[mark]} {text}" for mark, text in MARKS if mark in marks)

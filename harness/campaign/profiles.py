@@ -1,6 +1,7 @@
 """Cost profiles and the model: cycles = plain instructions x their cost + events x their costs.
 
-A modelled row says which profile it was computed with; its interval is the range over all profiles that know every event it needs.
+A modelled row says which profile it was computed with; its interval is the range over all profiles that know every event it needs. What a
+plain instruction costs is the profile's, or a base that was measured (calibration.py).
 """
 
 from . import Refusal
@@ -34,12 +35,15 @@ class Profile:
             raise Refusal(f"{path}: key 'instruction' is missing in [events]")
         self.frequency = self.entries["frequency"]["value"]
 
-    def cycles(self, instructions, events):
-        """Cycles of all instructions, some of which are events; None if the profile does not know one of them."""
+    def cycles(self, instructions, events, base=None):
+        """
+        Cycles of all instructions, some of which are events; None if the profile does not know one of them. `base` takes the place of
+        what a plain instruction costs in the profile.
+        """
         if any(event not in self.entries for event, count in events.items() if count):
             return None
         plain = max(instructions - sum(events.values()), 0)
-        return plain * self.entries["instruction"]["value"] + sum(
+        return plain * (self.entries["instruction"]["value"] if base is None else base) + sum(
             count * self.entries[event]["value"] for event, count in events.items() if count)
 
 
@@ -61,23 +65,28 @@ def events_of(backend, entrances, system_calls):
     return events
 
 
-def modelled_row(row, events, profile, profiles):
-    by_profile = {name: one.cycles(row["median"], events) for name, one in profiles.items()}
+def modelled_row(row, events, profile, profiles, base):
+    cost = base.cycles[row["workload"]] if base else None
+    by_profile = {name: one.cycles(row["median"], events, cost) for name, one in profiles.items()}
     values = [value for value in by_profile.values() if value is not None]
     cycles = by_profile[profile.name]
     if cycles is None:
         return None
-    return {**row, "kind": "modelled", "unit": "cycles", "profile": profile.name, "median": cycles, "low": min(values),
+    return {**row, "kind": "modelled", "unit": "cycles", "profile": profile.name + (base.label if base else ""), "median": cycles, "low": min(values),
             "high": max(values), "first_quartile": cycles, "third_quartile": cycles, "least": min(values), "most": max(values),
-            "events": events, "by_profile": by_profile, "mark": ""}
+            "events": events, "by_profile": by_profile, "instruction": profile.entries["instruction"]["value"] if cost is None else cost,
+            "mark": ""}
 
 
 # Metrics that cover all processes of a run; the others are of one program alone.
 OF_ALL = ("elapsed",)
 
 
-def model(rows, backends, profile, profiles):
-    """Modelled rows for all counted rows whose entrances are known: a row `entrances` at the same point."""
+def model(rows, backends, profile, profiles, base=None):
+    """
+    Modelled rows for all counted rows whose entrances are known: a row `entrances` at the same point. With a `base` those of the
+    workloads that it has.
+    """
     points = {}
     for row in rows:
         if row["unit"] in ("entrances", "system calls"):
@@ -87,8 +96,9 @@ def model(rows, backends, profile, profiles):
     for row in rows:
         program = None if row["metric"] in OF_ALL else row["workload"]
         known = points.get((row["experiment"], program, row["backend"], row["settings"]))
-        if row["unit"] == "instructions" and "buckets" not in row and known and row["backend"] in backends:
+        if row["unit"] == "instructions" and "buckets" not in row and known and row["backend"] in backends \
+                and (not base or row["workload"] in base.cycles):
             events = events_of(backends[row["backend"]], known.get("entrances", 0), known.get("system calls", 0))
-            made = modelled_row(row, events, profile, profiles)
+            made = modelled_row(row, events, profile, profiles, base)
             if made:
                 yield made

@@ -1,8 +1,10 @@
 """The report: one HTML page that needs no other file, and the same summary as text."""
 
 import html
+import json
 import re
 
+from .calibration import COSTS, UNPROTECTED, key_of
 from .figures import shows, value_of
 from .statistics import SIGNS
 
@@ -67,7 +69,46 @@ def figure_text(figure, data):
     return list(text_table(heads, lines))
 
 
-def text(experiments, data_of, beside, claims, provenance):
+def calibrated_costs(modelled, rebased):
+    """Cost in times of no protection, with the profile's own base cost and with the one that was calibrated: heads and lines."""
+    def ratios(rows):
+        base = {key_of(row): row["median"] for row in rows if row["backend"] == UNPROTECTED and row["metric"] in COSTS}
+        found = {}
+        for row in rows:
+            if row["backend"] != UNPROTECTED and base.get(key_of(row)):
+                found.setdefault((row["experiment"], row["backend"]), []).append(row["median"] / base[key_of(row)])
+        return found
+
+    before, after = ratios(modelled), ratios(rebased)
+    labels = [next((row["profile"] for row in rows), "") for rows in (modelled, rebased)]
+    lines = [[f"{experiment} {backend}", *(" to ".join(dict.fromkeys([number(min(some)), number(max(some))]))
+                                           for some in (before[experiment, backend], after[experiment, backend]))]
+             for experiment, backend in after if (experiment, backend) in before]
+    return ["times none, modelled", *(f"profile {label}" for label in labels)], lines
+
+
+def bases(path):
+    """What a calibration says of each workload: heads and lines, and the sentence of where it comes from."""
+    told = json.loads(path.read_text())
+    lines = [[name, number(one["cycles"]), f"{number(one['least'])} to {number(one['most'])}", number(one["nanoseconds"]),
+              f"{one['stable']} of {one['points']}"] for name, one in told["workloads"].items()]
+    return (["workload", "cycles of the TSC an instruction, median", "least to greatest", "ns an instruction", "stable points"], lines,
+            f"Base cost of an instruction without protection, calibrated on {told['cpu']}: {told['time']}, against {told['count']}")
+
+
+def calibrated_text(path, heads, lines):
+    base_heads, base_lines, sentence = bases(path)
+    return ["", sentence, *text_table(base_heads, base_lines), "", *text_table(heads, lines)] if base_lines else []
+
+
+def calibrated_html(path, heads, lines):
+    base_heads, base_lines, sentence = bases(path)
+    return (f"<h2>Base cost calibrated</h2><p>{html.escape(sentence)}. Modelled numbers with it: <code>modelled-calibrated.csv</code>, and "
+            f"<code>harness/run --base {html.escape(path.parent.name)}/{path.name}</code> for figures and claims. A cycle of this base is one of the TSC; events cost what "
+            "the profile says.</p>" + table(base_heads, base_lines) + table(heads, lines)) if base_lines else ""
+
+
+def text(experiments, data_of, beside, claims, provenance, calibrated):
     """The summary for a terminal."""
     parts = [f"run {provenance['run']}: engine {provenance['engine']}, commit {provenance['commit']}"]
     for experiment in experiments:
@@ -76,6 +117,7 @@ def text(experiments, data_of, beside, claims, provenance):
             other = beside.get(experiment.name)
             if shows(figure, other):
                 parts += [f"  beside it, engine {', '.join(other.engines)} ({units(figure, other)}):", *figure_text(figure, other)]
+    parts += calibrated
     parts.append("\nClaims of the paper")
     for claim in claims:
         parts.append(f"  {claim.name} {claim.verdict}{f' ({claim.kind})' if claim.kind else ''}: {claim.text}\n     {claim.evidence}")
@@ -135,7 +177,7 @@ def beside_html(beside):
                 f"Not here: {one.identity}: {one.reason}" for data in beside.values() for one in data.failed if one.unavailable)))
 
 
-def write_html(path, experiments, data_of, beside, pictures, claims, setup, failed):
+def write_html(path, experiments, data_of, beside, pictures, claims, setup, failed, calibrated):
     provenance = setup.provenance
     parts = ["<!doctype html><html lang=en><meta charset=utf-8><title>Portcullis: run "
              f"{html.escape(provenance['run'])}</title><style>{STYLE}</style>",
@@ -151,7 +193,7 @@ def write_html(path, experiments, data_of, beside, pictures, claims, setup, fail
                      f"<code>{html.escape(experiment.workload)}</code>; records: <code>records.jsonl</code>, lines whose "
                      f"<code>experiment</code> is <code>{experiment.name}</code>.</p>")
     if beside:
-        parts.append(beside_html(beside))
+        parts += [beside_html(beside), calibrated]
     if failed:
         parts.append("<h2>Runs that failed</h2>" + table(["run", "why"], [[one.identity, one.reason] for one in failed], "text"))
     parts.append("<h2>Cost profiles</h2><p>A status is measured (by us), read (in the source) or unverified.</p>" + profiles_html(setup.profiles))

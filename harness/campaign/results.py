@@ -5,7 +5,7 @@ import json
 import os
 from dataclasses import dataclass, field
 
-from . import Refusal, claims, clock, figures, profiles, records, report, statistics
+from . import Refusal, calibration, claims, clock, figures, profiles, records, report, statistics
 
 
 @dataclass
@@ -21,6 +21,12 @@ class Data:
     measured: bool = False         # ticks are time: figures of modelled numbers show what was measured
     rate: float | None = None      # of the clock that times are by, Hz
 
+    base: str = ""                 # behind the profile's name: of a base cost that was measured
+
+    @property
+    def profile_label(self):
+        return self.profile + self.base
+
     @property
     def profile_count(self):
         return len(self.profiles)
@@ -28,7 +34,7 @@ class Data:
     def only(self, experiment, reasons):
         return Data([row for row in self.rows if row["experiment"] == experiment],
                     [row for row in self.modelled if row["experiment"] == experiment], self.profile, self.profiles, self.engines,
-                    reasons, self.failed, self.measured, self.rate)
+                    reasons, self.failed, self.measured, self.rate, self.base)
 
 
 def reasons_of(experiment, failed, not_built):
@@ -50,19 +56,26 @@ def prepare(folder, experiments, runs_of, all_records, setup):
     if not rows:
         why = f": {failed[0].identity}: {failed[0].reason}" if failed else ""
         raise Refusal(f"no record in {folder}{why}")
-    modelled = list(profiles.model(rows, setup.backends, setup.profile, setup.profiles))
+    modelled = list(profiles.model(rows, setup.backends, setup.profile, setup.profiles, setup.base))
     return Data(rows, modelled, setup.profile.name, setup.profiles, [setup.engine.name], [], failed,
-                setup.engine.kind == "measured", rate)
+                setup.engine.kind == "measured", rate, setup.base.label if setup.base else "")
 
 
 def by_experiment(data, experiments, not_built):
     return {one.name: data.only(one.name, reasons_of(one, data.failed, not_built)) for one in experiments}
 
 
-def build(folder, experiments, data, setup, beside=None):
+def rebased(folder, data, path, setup):
+    """Writes the modelled rows once more, with the base cost of a calibration: modelled-calibrated.csv. Returns them."""
+    rows = list(profiles.model(data.rows, setup.backends, setup.profile, setup.profiles, calibration.read(path)))
+    statistics.write_csv(folder / "modelled-calibrated.csv", rows)
+    return rows
+
+
+def build(folder, experiments, data, setup, beside=None, calibrated=None):
     """
     Writes tables, figures and report; returns the text of the report. `beside`: data of another kind by experiment, which figures and
-    tables show side by side with these.
+    tables show side by side with these; `calibrated`: the file of what was calibrated with it, if something was.
     """
     beside = beside or {}
     statistics.write_csv(folder / "rows.csv", data.rows)
@@ -77,8 +90,11 @@ def build(folder, experiments, data, setup, beside=None):
     verdicts = claims.judge_all(data)
     (folder / "claims.json").write_text(json.dumps([vars(one) for one in verdicts], indent=1) + "\n")
     (folder / "provenance.json").write_text(json.dumps(setup.provenance, indent=1) + "\n")
-    report.write_html(folder / "report.html", experiments, data_of, beside, pictures, verdicts, setup, data.failed)
-    return report.text(experiments, data_of, beside, verdicts, setup.provenance)
+    costs = report.calibrated_costs(data.modelled, rebased(folder, data, calibrated, setup)) if calibrated else None
+    report.write_html(folder / "report.html", experiments, data_of, beside, pictures, verdicts, setup, data.failed,
+                      report.calibrated_html(calibrated, *costs) if calibrated else "")
+    return report.text(experiments, data_of, beside, verdicts, setup.provenance, report.calibrated_text(calibrated, *costs)
+                       if calibrated else [])
 
 
 def group(all_records, runs_of):

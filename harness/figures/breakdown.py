@@ -8,7 +8,7 @@ KEYS = {"references": list}  # other cases of the metric that are drawn as bars 
 def parts(row, profile):
     """Cycles of each component of a modelled row."""
     events = {event: count for event, count in row["events"].items() if count}
-    yield "plain instructions", (row_instructions(row, profile) - sum(events.values())) * profile.entries["instruction"]["value"]
+    yield "plain instructions", (row_instructions(row, profile) - sum(events.values())) * row["instruction"]
     for event, count in events.items():
         yield event.replace("_", " "), count * profile.entries[event]["value"]
 
@@ -16,7 +16,7 @@ def parts(row, profile):
 def row_instructions(row, profile):
     """The counted instructions behind a modelled row, from its cycles."""
     special = sum(count * profile.entries[event]["value"] for event, count in row["events"].items() if count)
-    return (row["median"] - special) / profile.entries["instruction"]["value"] + sum(row["events"].values())
+    return (row["median"] - special) / row["instruction"] + sum(row["events"].values())
 
 
 def draw(figure, data):

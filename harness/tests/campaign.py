@@ -12,8 +12,8 @@ TOP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "harness"))
 sys.dont_write_bytecode = True
 
-from campaign import (Refusal, backends, boots, clock, engines, experiments, figures, measuring, profiles, records, results,  # noqa: E402
-                      statistics)
+from campaign import (Refusal, backends, boots, calibration, clock, engines, experiments, figures, measuring, profiles,  # noqa: E402
+                      records, results, statistics)
 
 GOOD = """
 title = "A title"
@@ -76,7 +76,7 @@ def test_experiments(folder):
     check("a word of the arguments is replaced, a setting of the plan is not an argument",
           runs[0].line == "sample_none_samples-5_scrub-none backend=none repeat=1 scrub=none -- /bin/crossing --samples 5", runs[0].line)
     check("--backends keeps those that are named", {run.backend for run in experiment.runs(["pku"], "normal")} == {"pku"})
-    timed = experiment_of(folder, GOOD + '[measured]\narguments = ["--samples", "{samples}", "--ticks", "9"]\nsweep = { scrub = ["none"] }\n')
+    timed = experiment_of(folder, GOOD + '[measured]\noptions = ["--ticks", "9"]\nsweep = { scrub = ["none"] }\n')
     check("where ticks are time, the table `measured` says what differs",
           [run.line for run in timed.runs(["pku"], "normal", True)] ==
           [f"sample_pku_samples-{samples}_scrub-none backend=pku repeat=1 scrub=none -- /bin/crossing --samples {samples} --ticks 9"
@@ -96,7 +96,7 @@ def test_experiments(folder):
             ("a value of the wrong type is refused", '"crossing"', "7", "sample.toml:3: workload must be text in quotes, not 7"),
             ("an unknown kind of figure is refused", '"bars"', '"bar"', "sample.toml:10: unknown kind of figure 'bar'; did you mean 'bars'?"),
             ("a file that is not TOML is refused", "[sweep]", "[sweep", "sample.toml"),
-            ("a mistake in the table `measured` is found", "[sweep]", "[measured]\nargument = []\n[sweep]", "unknown key 'argument'"),
+            ("a mistake in the table `measured` is found", "[sweep]", "[measured]\noption = []\n[sweep]", "unknown key 'option'"),
             ("a missing key is named", 'title = "A title"', "", "key 'title' is missing")):
         said = refusal(experiment_of, folder, GOOD.replace(old, new, 1))
         check(name, bool(said) and expected in said and "\n" not in said, said)
@@ -248,6 +248,36 @@ def test_profiles(folder):
     check("without the number of entrances there is no model", not list(profiles.model([point], KNOWN, profile, {"p": profile})))
 
 
+def test_calibration(folder):
+    experiment = experiment_of(folder, GOOD.replace('case = "empty"\n', ""))
+    common = {"experiment": "sample", "workload": "w", "backend": "none", "metric": "entrance", "engine": "e", "profile": "", "mark": "", "mode": ""}
+
+    def row(case, unit, median, **changes):
+        return {**common, "settings": case, "labels": {"case": case}, "kind": "counted", "unit": unit, "median": median, "low": median,
+                "high": median, **changes}
+
+    counted = [row("a", "instructions", 100), row("b", "instructions", 100), row("c", "instructions", 100), row("d", "instructions", 100),
+               row("c", "system calls", 1, metric="system_calls"), row("d", "hash", 7, metric="digest"),
+               row("e", "instructions", 100, backend="pku"), row("a", "entrances", 1, metric="entrances")]
+    times = [row("a", "ns", 20), row("b", "ns", 40, mark="unstable"), row("c", "ns", 90), row("d", "ns", 90),
+             row("d", "hash", 8, metric="digest"), row("e", "ns", 10, backend="pku")]
+    data = (results.Data(counted, [], "p", {}, ["bochs"]), results.Data(times, [], "p", {}, ["native"], measured=True, rate=2e9))
+    made = calibration.calibrate([experiment], *data, {"cpu": "a CPU"})
+    check("what an instruction costs is time by the clock over the count, of operations that are the same without system calls",
+          [(point["settings"], point["cycles"]) for point in made["points"]] == [("a", 0.4), ("b", 0.8)], made)
+    check("points that are known well are taken", made["workloads"]["w"] == {"cycles": 0.4, "least": 0.4, "most": 0.4, "nanoseconds": 0.2,
+                                                                            "stable": 1, "points": 2}, made)
+    calibration.write(folder / "calibration.json", made)
+    base = calibration.read(folder / "calibration.json")
+    profile = profiles.Profile(written(folder, "p.toml", PROFILE))
+    modelled = list(profiles.model([*counted, row("a", "instructions", 5, workload="v")], KNOWN, profile, {"p": profile}, base))
+    found = {(one["workload"], one["settings"]): (one["median"], one["profile"]) for one in modelled}
+    check("a model takes it as its base, for workloads that have one, and says so",
+          found == {("w", "a"): (40, "p, base calibrated on a CPU")}, found)
+    check("a file that is none is refused", "not a calibration" in refusal(calibration.read, written(folder, "c.json", "{}")))
+    check("one that is not there, too", "No such file" in refusal(calibration.read, folder / "none.json"))
+
+
 def test_figures(folder):
     experiment = experiment_of(folder, GOOD)
     data = results.Data([], [], "p", {}, ["bochs"], ["pku: this CPU has no protection keys"])
@@ -304,8 +334,8 @@ def test_outcomes(folder):
 def main():
     with tempfile.TemporaryDirectory(prefix="portcullis-campaign-") as scratch:
         folder = Path(scratch)
-        for test in (test_experiments, test_backends, test_records, test_statistics, test_measuring, test_profiles, test_figures,
-                     test_outcomes):
+        for test in (test_experiments, test_backends, test_records, test_statistics, test_measuring, test_profiles, test_calibration,
+                     test_figures, test_outcomes):
             test(folder)
     test_engines()
     test_clock()
