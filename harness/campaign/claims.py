@@ -138,7 +138,7 @@ def sharing(data):
     return Claim("C5", text, HOLDS if good else FAILS,
                  f"{most} processes of different users share one library under {', '.join(backends)}: {wrong:g} wrong answers, "
                  f"{len(failed)} runs failed; a call costs {min(growth):.2f} to {max(growth):.2f} times what it costs one process.",
-                 "counted")
+                 ", ".join(sorted({row["kind"] for row in rows if row["metric"] == "operation"})))
 
 
 def judge_all(data):

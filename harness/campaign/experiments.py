@@ -9,8 +9,8 @@ from .settings_file import SettingsFile, nearest
 
 KEYS = {"title": str, "workload": str, "arguments": list, "quick": list, "full": list, "backends": list, "repetitions": int,
         "memory": str, "settings": dict, "sweep": dict, "quick_sweep": dict, "native": bool, "measured": dict, "figure": (dict, list)}
-# Of the table `measured`, for engines whose ticks are time: arguments that are added, what is swept, and the arguments of mode `short`.
-MEASURED_KEYS = {"options": list, "sweep": dict, "short": list}
+# Of the table `measured`, for engines whose ticks are time: arguments that are added, and the arguments of mode `short`.
+MEASURED_KEYS = {"options": list, "short": list}
 # Settings of a plan's line that an experiment may choose (guest/plan/plan.h).
 PLAN_SETTINGS = ("scrub", "budget", "defer", "ticks", "memory", "uid", "stdin", "cwd", "env")
 FULL_REPETITIONS = 5  # times those of the file
@@ -73,18 +73,16 @@ class Experiment:
         if self.repetitions < 1:
             file.refuse("repetitions", f"repetitions must be 1 or more, not {self.repetitions}")
         used = set(re.findall(r"{(\w+)}", " ".join(sum(self.arguments.values(), self.measured.get("options", [])))))
-        for section, sweep in (("sweep", self.sweep), ("quick_sweep", file.table.get("quick_sweep", {})),
-                               ("measured.sweep", self.measured.get("sweep", {}))):
+        for section, sweep in (("sweep", self.sweep), ("quick_sweep", file.table.get("quick_sweep", {}))):
             for key, values in sweep.items():
                 if key not in used and key not in PLAN_SETTINGS:
                     file.refuse(key, f"{key!r} is neither a {{word}} in the arguments nor a setting of a plan; "
                                 f"{nearest(key, used.union(PLAN_SETTINGS))}", section)
                 if not isinstance(values, list) or not values:
                     file.refuse(key, f"{key} must be a list of values, not {values!r}", section)
-        for section, sweep in (("quick_sweep", file.table.get("quick_sweep", {})), ("measured.sweep", self.measured.get("sweep", {}))):
-            for key in sweep:
-                if key not in self.sweep:
-                    file.refuse(key, f"{key!r} is not swept; {nearest(key, self.sweep)}", section)
+        for key in file.table.get("quick_sweep", {}):
+            if key not in self.sweep:
+                file.refuse(key, f"{key!r} is not swept; {nearest(key, self.sweep)}", "quick_sweep")
         for key in used.difference(self.sweep):
             raise Refusal(f"{self.path}: {{{key}}} in the arguments is not swept; {nearest(key, self.sweep)}")
         for key in self.settings:
@@ -101,7 +99,6 @@ class Experiment:
         repetitions = self.repetitions * FULL_REPETITIONS if mode == "full" else self.repetitions if mode == "normal" \
             else min(self.repetitions, 2)
         if measured:
-            sweep = {**sweep, **self.measured.get("sweep", {})}
             arguments, repetitions = arguments + self.measured.get("options", []), 1
         for backend in self.backends:
             if backends and backend not in backends:
