@@ -20,7 +20,7 @@ HOST_CFLAGS := -std=c11 -O2 -g $(WARNINGS) -D_GNU_SOURCE -I. -Iguest -MMD -MP
 include guest/build.mk
 include host/build.mk
 -include guest/tests/build.mk
--include backends/build.mk workloads/build.mk harness/build.mk
+-include backends/build.mk workloads/build.mk harness/build.mk host/probe/build.mk
 include harness/install.mk
 
 # make builds an included file before anything else: so packages are there before the first command needs them.

@@ -14,6 +14,7 @@
 #include "x86/boot_info.h"
 #include "x86/descriptors.h"
 #include "x86/features.h"
+#include "x86/pmu.h"
 #include "x86/timer.h"
 
 #define BOOT_MAPPED  (1UL << 30) /* what the boot page tables map */
@@ -125,6 +126,21 @@ static void announce(void)
 	channel_line(LINK_BOOT, text, strlen(text));
 }
 
+/* What only the kernel can try: the option probe=1. */
+static void try_machine(void)
+{
+	char text[160];
+	unsigned version;
+
+	if (!option_number("probe", 0))
+		return;
+	version = pmu_version();
+	snprintf(text, sizeof(text),
+	         "{\"tsc_invariant\":%d,\"pmu_version\":%u,\"pmu_executed\":%d,\"pmu_counted\":%lu}",
+	         features.tsc_invariant, version, PMU_LOOP, version ? pmu_try() : 0);
+	channel_line(LINK_PROBE, text, strlen(text));
+}
+
 void kernel_main(uint32_t magic, uint32_t information)
 {
 	const char *problem, *missing;
@@ -146,6 +162,7 @@ void kernel_main(uint32_t magic, uint32_t information)
 	fs_init();
 	unpack_archive(&boot_info.archive);
 	announce();
+	try_machine();
 	vmx_boot();
 	start_plan();
 	sched_idle();

@@ -18,6 +18,8 @@
 #define LINK_MARK '\x1e'
 
 #define LINK_BOOT   'B' /* JSON object: kernel up: {"commit":..., "cpu":..., "memory":..., "tsc_hz":..., "remarks":lines on what is missing} */
+#define LINK_PROBE                                                                                           \
+	'X' /* JSON object: what the option probe=1 found: {"tsc_invariant":0|1, "pmu_version":N, "pmu_executed":N, "pmu_counted":N}: instructions */
 #define LINK_RECORD 'R' /* JSON object: one record */
 #define LINK_START  'S' /* JSON object: a plan line starts: {"id":..., "repetition":N, "line":N, "of":N} */
 #define LINK_DONE                                                                                            \

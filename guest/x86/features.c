@@ -18,6 +18,8 @@
 #define LEAF7_ECX_PKU          (1U << 3)
 #define EXT1_EDX_NX            (1U << 20)
 #define EXT1_EDX_1GB           (1U << 26)
+#define LEAF_POWER             0x80000007
+#define POWER_EDX_INVARIANT    (1U << 8)
 
 struct features features;
 
@@ -58,6 +60,8 @@ const char *features_init(void)
 	features.hypervisor = one.ecx & LEAF1_ECX_HYPERVISOR || option_holds("without", "bare-metal");
 	features.huge_pages = extended.edx & EXT1_EDX_1GB;
 	features.tsc_deadline = one.ecx & LEAF1_ECX_TSC_DEADLINE;
+	features.tsc_invariant =
+	        cpuid(0x80000000, 0).eax >= LEAF_POWER && cpuid(LEAF_POWER, 0).edx & POWER_EDX_INVARIANT;
 
 	if (!(extended.edx & EXT1_EDX_NX))
 		return "NX";

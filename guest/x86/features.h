@@ -15,6 +15,7 @@ struct features {
 	bool hypervisor; /* below us: this CPU is a virtual machine's */
 	bool huge_pages; /* 1 GiB pages */
 	bool tsc_deadline;
+	bool tsc_invariant;  /* its rate never changes */
 	uint32_t xsave_size; /* bytes of the XSAVE area for XCR0 = 7 */
 };
 

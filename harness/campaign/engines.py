@@ -23,11 +23,11 @@ def probe(launcher):
     done = subprocess.run([launcher, "engines"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     found = []
     for line in done.stdout.splitlines():
-        match = re.match(r"(\S+)\s+(works: )?(.*)", line)
+        match = re.match(r"(\S+)\s+(works|does not work): (.*)", line)
         if match:
             kind = re.search(r"ticks are (\w+)", match[3])
-            found.append(Engine(match[1], bool(match[2]), match[3], kind[1] if kind else "counted"))
-        elif found and line.strip():  # a remark: what it lacks
+            found.append(Engine(match[1], match[2] == "works", match[3], kind[1] if kind else "counted"))
+        elif found and line.startswith(" "):  # a remark: what it lacks
             found[-1] = replace(found[-1], text=f"{found[-1].text}; {line.strip()}")
     return found
 

@@ -10,6 +10,7 @@ import sys
 import launcher_collect
 import launcher_counters
 import launcher_deaths
+import launcher_engines
 import launcher_input
 import launcher_kvm
 import launcher_runs
