@@ -4,6 +4,7 @@
 #   bin/portcullis                   leads to lib/portcullis/portcullis, which finds kernel and ROM beside itself
 #   lib/portcullis/guest/probe/      what `portcullis engines` runs
 #   lib/portcullis/guest/            kernel.bin, kernel.elf, rom.bin; kernel.a and kernel.ld for a kernel with more backends
+#   lib/portcullis/programs/, images/  what `portcullis calibrate` runs
 #   lib/portcullis/include/          portcullis/ for applications and libraries, kernel/ for backends
 #   lib/portcullis/                  mkimage, the runtimes, and portcullis.mk, which makefiles include
 
@@ -18,12 +19,15 @@ $(BUILD)/guest/kernel.a: $(KERNEL_OBJECTS)
 	ar qcs $@ $^
 
 .PHONY: install
-install: $(BUILD)/portcullis $(INSTALL_GUEST) $(PROBE_FILES) $(LIBRARY_RUNTIME) $(PROGRAM_RUNTIME)
+install: $(BUILD)/portcullis $(INSTALL_GUEST) $(PROBE_FILES) $(BUILD)/programs/calibrate $(BUILD)/images/empty.image $(LIBRARY_RUNTIME) \
+		$(PROGRAM_RUNTIME)
 	install -d $(DESTDIR)$(PREFIX)/bin $(INSTALL_LIB)/guest $(INSTALL_LIB)/imagerule $(INSTALL_LIB)/include/portcullis
 	install -s $(BUILD)/portcullis $(INSTALL_LIB)
 	ln -sf ../lib/portcullis/portcullis $(DESTDIR)$(PREFIX)/bin/portcullis
 	install -m 644 $(INSTALL_GUEST) $(INSTALL_LIB)/guest
 	cp -r $(PROBE_ROOT) $(INSTALL_LIB)/guest
+	install -D -s $(BUILD)/programs/calibrate $(INSTALL_LIB)/programs/calibrate
+	install -D -m 644 $(BUILD)/images/empty.image $(INSTALL_LIB)/images/empty.image
 	install -m 644 $(LIBRARY_RUNTIME) $(PROGRAM_RUNTIME) $(INSTALL_LIB)
 	objcopy --strip-debug $(INSTALL_LIB)/guest/kernel.elf
 	for archive in guest/kernel.a library.a libportcullis.a; do objcopy --strip-debug $(INSTALL_LIB)/$$archive || exit 1; done

@@ -1,6 +1,6 @@
 # The launcher: build/portcullis.
 
-HOST_SOURCES := $(wildcard host/*.c host/kvm/*.c host/libvirt/*.c)
+HOST_SOURCES := $(wildcard host/*.c host/kvm/*.c host/libvirt/*.c host/calibrate/*.c)
 # Pure code that the launcher shares with the kernel.
 HOST_SHARED := guest/plan/parse.c guest/fs/cpio.c guest/fs/json.c guest/lib/crc32.c
 HOST_OBJECTS := $(HOST_SOURCES:%=$(BUILD)/%.o) $(HOST_SHARED:%=$(BUILD)/host/shared/%.o)

@@ -166,3 +166,23 @@ int cpio_pack(const char *root, struct buffer *archive, char *reason, size_t siz
 	add_header(archive, TRAILER, 0, 0, 1, 0);
 	return 0;
 }
+
+int cpio_pack_members(const struct cpio_member *members, unsigned count, struct buffer *archive, char *reason,
+                      size_t size)
+{
+	struct packing packing = {.archive = archive, .reason = reason, .reason_size = size};
+
+	for (const struct cpio_member *member = members; member < members + count; member++) {
+		struct stat status;
+
+		packing.count++;
+		if (!member->path)
+			add_header(archive, member->name, packing.count, S_IFDIR | 0755, 1, 0);
+		else if (stat(member->path, &status) < 0)
+			return fail(&packing, member->path, strerror(errno));
+		else if (add_file(&packing, member->path, member->name, &status) < 0)
+			return -1;
+	}
+	add_header(archive, TRAILER, 0, 0, 1, 0);
+	return 0;
+}

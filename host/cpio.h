@@ -11,4 +11,14 @@
  */
 int cpio_pack(const char *root, struct buffer *archive, char *reason, size_t size);
 
+/* A member of an archive: the file at `path`, or a folder where that is NULL. */
+struct cpio_member {
+	const char *name; /* in the archive, without a leading slash */
+	const char *path;
+};
+
+/* Appends the archive of these members; folders before what is in them. As cpio_pack() otherwise. */
+int cpio_pack_members(const struct cpio_member *members, unsigned count, struct buffer *archive, char *reason,
+                      size_t size);
+
 #endif

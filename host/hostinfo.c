@@ -4,8 +4,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* The first "model name" of /proc/cpuinfo, "unknown CPU" without. */
-static void read_cpu_model(char *model, size_t size)
+void host_cpu_model(char *model, size_t size)
 {
 	FILE *file = fopen("/proc/cpuinfo", "re");
 	char line[256];
@@ -28,7 +27,7 @@ void host_describe(char *text, size_t size)
 	struct utsname name;
 	char model[128];
 
-	read_cpu_model(model, sizeof(model));
+	host_cpu_model(model, sizeof(model));
 	if (uname(&name) < 0)
 		snprintf(text, size, "%s", model);
 	else

@@ -105,15 +105,20 @@ int process_start(const struct process *process, pid_t *pid, int *output, int *e
 	return -1;
 }
 
-int process_kill(pid_t pid)
+int process_wait(pid_t pid)
 {
 	int status = 0;
 
-	kill(-pid, SIGKILL); /* not yet reaped, so the number is still the child's */
-	kill(pid, SIGKILL);  /* it may not have made its group yet */
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return status;
+}
+
+int process_kill(pid_t pid)
+{
+	kill(-pid, SIGKILL); /* not yet reaped, so the number is still the child's */
+	kill(pid, SIGKILL);  /* it may not have made its group yet */
+	return process_wait(pid);
 }
 
 void process_describe_end(int wait_status, char *text, size_t size)

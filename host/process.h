@@ -27,6 +27,9 @@ int process_start(const struct process *process, pid_t *pid, int *output, int *e
 /* Kills the child, if it is still there, and all of its group; reaps it. Returns its wait status. */
 int process_kill(pid_t pid);
 
+/* Waits for the child's own end and reaps it. Returns its wait status. */
+int process_wait(pid_t pid);
+
 /* The file that PATH has for `program`. False: none, or it may not be executed. */
 bool process_find(const char *program, char *path, size_t size);
 

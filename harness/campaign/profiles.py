@@ -4,12 +4,16 @@ A modelled row says which profile it was computed with; its interval is the rang
 plain instruction costs is the profile's, or a base that was measured (calibration.py).
 """
 
+from pathlib import Path
+
 from . import Refusal
 from .settings_file import SettingsFile, nearest
 
 DEFAULT = "skylake-sp"
-KEYS = {"cpu": str, "frequency": dict, "events": dict}
-VALUE_KEYS = {"value": (int, float), "source": str, "status": str}
+REQUIRED = {"cpu": str, "frequency": dict, "events": dict}
+KEYS = {**REQUIRED, "provenance": dict}
+REQUIRED_OF_VALUE = {"value": (int, float), "source": str, "status": str}
+VALUE_KEYS = {**REQUIRED_OF_VALUE, "first_quartile": (int, float), "third_quartile": (int, float), "repetitions": int, "unstable": bool}
 STATUSES = ("measured", "read", "unverified")
 SYSTEM_CALL = "syscall"  # the event behind a row of unit "system calls"
 
@@ -19,14 +23,14 @@ class Profile:
 
     def __init__(self, path):
         file = SettingsFile(path)
-        file.check(file.table, KEYS, KEYS)
-        self.name, self.cpu = path.stem, file.table["cpu"]
+        file.check(file.table, KEYS, REQUIRED)
+        self.name, self.cpu, self.provenance = path.stem, file.table["cpu"], file.table.get("provenance", {})
         self.entries = {"frequency": file.table["frequency"], **file.table["events"]}
         for name, entry in self.entries.items():
             section = name if name == "frequency" else f"events.{name}"
             if not isinstance(entry, dict):
                 file.refuse(name, f"{name} must be a table, not {entry!r}")
-            file.check(entry, VALUE_KEYS, VALUE_KEYS, section)
+            file.check(entry, VALUE_KEYS, REQUIRED_OF_VALUE, section)
             if entry["status"] not in STATUSES:
                 file.refuse("status", f"unknown status {entry['status']!r}; {nearest(entry['status'], STATUSES)}", section)
             if entry["value"] < 0:
@@ -52,7 +56,14 @@ def load(folder):
 
 
 def choose(profiles, wanted):
+    """The profile of that name; or a file's, which becomes one of `profiles`."""
     name = wanted or DEFAULT
+    if name.endswith(".toml"):
+        profile = Profile(Path(name))
+        if profile.name in profiles:
+            raise Refusal(f"{name}: there is another profile of the name {profile.name!r}: give the file another")
+        profiles[profile.name] = profile
+        return profile
     if name not in profiles:
         raise Refusal(f"unknown cost profile {name!r}; {nearest(name, profiles)}")
     return profiles[name]

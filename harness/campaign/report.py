@@ -142,11 +142,18 @@ def claims_html(claims):
             + "".join(lines) + "</table>")
 
 
+def cost(entry):
+    """A profile's value, with its quartiles and the mark of a large spread where it was measured repeatedly."""
+    spread = f" [{number(entry['first_quartile'])}, {number(entry['third_quartile'])}]" if "first_quartile" in entry else ""
+    return number(entry["value"]) + spread + ("*" if entry.get("unstable") else "")
+
+
 def profiles_html(profiles):
     parts = []
     for profile in profiles.values():
-        lines = [[name, number(entry["value"]), entry["status"], entry["source"]] for name, entry in profile.entries.items()]
-        parts.append(f"<h3>{html.escape(profile.name)}</h3><p>{html.escape(profile.cpu)}</p>"
+        lines = [[name, cost(entry), entry["status"], entry["source"]] for name, entry in profile.entries.items()]
+        made = ", ".join(str(profile.provenance[key]) for key in ("by", "date", "host") if key in profile.provenance)
+        parts.append(f"<h3>{html.escape(profile.name)}</h3><p>{html.escape(profile.cpu)}{html.escape(f': {made}' if made else '')}</p>"
                      + table(["event", "cycles (frequency: Hz)", "status", "source"], lines, "text"))
     return "".join(parts)
 

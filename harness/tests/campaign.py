@@ -234,6 +234,13 @@ def test_profiles(folder):
             ("an unknown status is refused", '"unverified"', '"guessed"', "unknown status 'guessed'")):
         said = refusal(profiles.Profile, written(folder, "p.toml", PROFILE.replace(old, new, 1)))
         check(name, expected in said, said)
+    measured = PROFILE.replace('value = 1,', 'value = 1, first_quartile = 0.9, third_quartile = 1.2, repetitions = 31, unstable = true,')
+    own = profiles.choose({"p": profile}, str(written(folder, "own.toml", measured + '[provenance]\nhost = "h"\nabsent = ["a: b"]\n')))
+    check("a file's profile may have spread and provenance", own.name == "own" and own.provenance["host"] == "h"
+          and own.entries["instruction"]["unstable"], own.entries)
+    said = refusal(profiles.choose, {"p": profile}, str(written(folder, "p.toml", PROFILE)))
+    check("a file with the name of another profile is refused", "there is another profile of the name 'p'" in said, said)
+    check("a file that is not there is one sentence", "No such file" in refusal(profiles.choose, {}, str(folder / "none.toml")))
     check("an unknown profile is refused", "unknown cost profile 'pp'" in refusal(profiles.choose, {"p": profile}, "pp"))
     point = {"experiment": "e", "workload": "w", "backend": "pku", "settings": "", "labels": {}, "metric": "entrance",
              "kind": "counted", "unit": "instructions", "engine": "x", "profile": "", "median": 35, "mark": ""}

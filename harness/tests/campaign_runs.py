@@ -80,6 +80,21 @@ def test_same_twice(folder):
     check("records of another schema version are refused", one_sentence(done, "schema 2"), done.stdout)
 
 
+def test_calibrated(folder):
+    """A profile of this machine; in place of what it cannot measure, the events of the default."""
+    profile = folder / "here.toml"
+    done = command(TOP / os.environ.get("BUILD", "build") / "portcullis", "calibrate", "--engine", "none", "--rounds", 5, "--base",
+                   TOP / "harness" / "profiles" / "skylake-sp.toml", "--output", profile)
+    check("this machine can be calibrated", done.returncode == 0, done.stdout)
+    done = command(RUN, "--quick", "--only", "crossing", "--results", folder, "--name", "calibrated", "--profile", profile)
+    check("a run takes the profile", done.returncode == 0 and "modelled cycles, profile here" in done.stdout, done.stdout)
+    rows = list(csv.DictReader(open(folder / "calibrated" / "modelled.csv")))
+    check("and models every backend with it", {"none", "pku", "vmfunc", "syscall-kpti"} <= {row["backend"] for row in rows}
+          and {row["profile"] for row in rows} == {"here"}, rows[:1])
+    check("and its report says where the profile is from",
+          "portcullis calibrate" in (folder / "calibrated" / "report.html").read_text())
+
+
 def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -213,7 +228,7 @@ def test_full(folder):
 
 
 def main():
-    for test in (test_options, test_same_twice, test_measured, test_killed, test_missing, test_full):
+    for test in (test_options, test_same_twice, test_measured, test_calibrated, test_killed, test_missing, test_full):
         with tempfile.TemporaryDirectory(prefix="portcullis-campaigns-") as folder:
             test(Path(folder))
     sys.exit(failures > 0)

@@ -7,6 +7,7 @@ launcher.py [WORD ...] runs the tests with one of these words in their names.
 import sys
 
 # Each registers its tests.
+import launcher_calibrate
 import launcher_collect
 import launcher_counters
 import launcher_deaths

@@ -2,8 +2,8 @@
 """Engine kvm, whole, in the rig: kvm.py [all]
 
 The launcher's own engine boots the guest under the KVM of a Linux that runs in an emulator: each backend, vmfunc by nested VMX. What
-the engine says of itself; its size, its VM exits and their counters; what perf shows of it; entrances, whose counts must be those of Bochs; then tests of domains and
-attacks, a choice of them that takes a minute, or with `all` every one that can be had (README.md).
+the engine says of itself; its size, its VM exits and their counters; what perf shows of it; calibration; entrances, whose counts must be
+those of Bochs; then tests of domains and attacks, a choice of them that takes a minute, or with `all` every one that can be had (README.md).
 """
 
 import json
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -156,6 +157,27 @@ def profile(report, root):
     report.check(name, found and found <= names, lambda: f"{found}; {done.stdout[-300:]} {done.stderr[-300:]}")
 
 
+def calibration(report):
+    """The CPU there is an emulator's, where an instruction is one tick: what is measured are counts, which are known."""
+    parts = (BUILD / "host" / "tests" / "portcullis", BUILD / "guest", BUILD / "programs" / "calibrate", BUILD / "images" / "empty.image")
+    done = rig("-t", "200", *parts, "--", "mkdir programs images; mv calibrate programs; mv empty.image images; ./portcullis calibrate --rounds 3; "
+               "echo $? >&2; ./portcullis calibrate --rounds 5 --emulated")
+    report.check("a CPU whose ticks are instructions is refused as no CPU", "this CPU is an emulator" in done.stderr
+                 and "\n3\n" in done.stderr, done.stderr)
+    try:
+        profile = tomllib.loads(done.stdout)
+    except tomllib.TOMLDecodeError as error:
+        report.check("with --emulated a profile is written", False, f"{error}; {done.stderr}")
+        return
+    events = profile["events"]
+    report.check("nothing in it is called measured", {entry["status"] for entry in (profile["frequency"], *events.values())} == {"unverified"},
+                 events)
+    report.check("WRPKRU and RDPKRU are an instruction each", all(0.9 < events[name]["value"] < 1.3 for name in ("wrpkru", "rdpkru")), events)
+    report.check("the guest gives VMFUNC, which KVM emulates there, and VM exits", all(events[name]["value"] > 100
+                 for name in ("vmfunc", "vm_exit")), events)
+    report.check("and its own system call", "guest kernel" in events["syscall"]["source"] and 20 < events["syscall"]["value"] < 200, events)
+
+
 def size(report):
     files = sorted((TOP / "host" / "kvm").glob("*.[ch]"))
     lines = sum(len(file.read_text().splitlines()) for file in files)
@@ -186,6 +208,7 @@ def main():
                 exits(report, root)
                 counters(report, root)
                 profile(report, root)
+                calibration(report)
                 crossing(report, root)
                 suites(report, ALL if sys.argv[1:] == ["all"] else CHOICE)
         except Unavailable as reason:
