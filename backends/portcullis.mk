@@ -2,6 +2,7 @@
 #
 #   include PREFIX/lib/portcullis/portcullis.mk
 #   $(eval $(call portcullis_kernel,SOURCES))   build/kernel.bin and kernel.elf: the kernel with one more backend
+#   $(eval $(call portcullis_native,SOURCES))   build/portcullis-native: the native platform with one more backend
 #
 # and the rules of rules.mk. `make` builds all that was named so, in build/. Nothing is read but the installed files.
 
@@ -29,7 +30,7 @@ all: $$(ALL)
 clean:
 	rm -rf $(BUILD)
 
-include $(PORTCULLIS_LIB)/rules.mk $(PORTCULLIS_LIB)/flags.mk
+include $(PORTCULLIS_LIB)/rules.mk $(PORTCULLIS_LIB)/flags.mk $(PORTCULLIS_LIB)/native.mk
 
 KERNEL_CFLAGS = $(KERNEL_CODE) -I$(PORTCULLIS_LIB)/include/kernel -I$(PORTCULLIS_LIB)/include -MMD -MP
 
@@ -48,5 +49,23 @@ $(BUILD)/kernel.bin: $(BUILD)/kernel.elf
 	objcopy -O binary $$< $$@
 ALL += $(BUILD)/kernel.bin
 endef
+
+# A backend is called between a program and a library: their vector registers hold arguments and results.
+NATIVE_CFLAGS = $(NATIVE_CODE) -mgeneral-regs-only -I$(PORTCULLIS_LIB)/include/platform -I$(PORTCULLIS_LIB)/include
+
+$(BUILD)/native/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(MUSL_CC) $(NATIVE_CFLAGS) -c $< -o $@
+
+$(BUILD)/native/%.S.o: %.S
+	@mkdir -p $(@D)
+	$(MUSL_CC) $(NATIVE_CFLAGS) -c $< -o $@
+
+define portcullis_native
+$(BUILD)/portcullis-native: $(PORTCULLIS_LIB)/native.a $(1:%=$(BUILD)/native/%.o)
+	$$(call link_native,-Wl$$(comma)--whole-archive $$(filter %.a %.o,$$^) -Wl$$(comma)--no-whole-archive)
+ALL += $(BUILD)/portcullis-native
+endef
+comma := ,
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -34,6 +34,7 @@ struct engine_config {
 	bool huge_pages;       /* the guest's memory comes from the host's pool of huge pages */
 	const char *uri;       /* of libvirt; NULL: the usual one */
 	const char *cpu_model; /* of a domain; NULL: all that the host has */
+	const char *platform;  /* what runs programs where there is no guest; NULL: the usual one */
 	/* NULL, or the guest waits after each LINK_START and LINK_DONE for resume(): only if the engine
 	 * `counts` */
 	const struct engine_counting *counting;
@@ -84,6 +85,7 @@ struct engine {
 	unsigned memory_max; /* MiB of RAM that it can give a guest */
 	bool places;         /* it knows `cpu` and `huge_pages` of the configuration */
 	bool domains;        /* it knows `uri` and `cpu_model` of the configuration */
+	bool platforms;      /* it knows `platform` */
 	enum engine_counts counts;
 	uint64_t tsc_hz;           /* of the guest's TSC, 0: the guest must measure it */
 	const char *tick_unit;     /* what one TSC count is: the unit of records whose unit is "ticks" */

@@ -11,11 +11,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static const char *platform(const struct engine_config *config)
+{
+	return config->platform ? config->platform : install_path("portcullis-native");
+}
+
 static bool probe(struct engine_config *config, char *reason, size_t size)
 {
-	const char *path = install_path("portcullis-native");
+	const char *path = platform(config);
 
-	(void)config;
 	if (access(path, X_OK) == 0)
 		return true;
 	snprintf(reason, size, "%s is not there", path);
@@ -27,8 +31,7 @@ static bool probe(struct engine_config *config, char *reason, size_t size)
 static int start(const struct engine_config *config, struct guest *guest, char *reason, size_t size)
 {
 	char image[24], hold[24];
-	const char *argv[] = {install_path("portcullis-native"), "run", image, config->counting ? hold : NULL,
-	                      NULL};
+	const char *argv[] = {platform(config), "run", image, config->counting ? hold : NULL, NULL};
 	struct process process = {.argv = argv, .keep = {config->image}, .keep_count = 1};
 	int pair[2], result;
 
@@ -86,6 +89,7 @@ ENGINE(native) = {
         .summary = "this Linux itself: programs are its processes, measures time",
         .rank = ENGINE_RANK_NAMED,
         .memory_max = MEMORY_MAX,
+        .platforms = true,
         .counts = ENGINE_COUNTS_PROCESSES,
         .tick_unit = "tsc",
         .tick_kind = "measured",

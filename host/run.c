@@ -18,7 +18,7 @@
 #define ANY_CPU         UINT64_MAX
 
 static struct {
-	const char *engine, *plan, *root, *kernel, *rom, *run_id, *counters, *uri, *cpu_model;
+	const char *engine, *plan, *root, *kernel, *rom, *run_id, *counters, *uri, *cpu_model, *platform;
 	uint64_t memory, limit_ticks, timeout, seed, cpu;
 	struct buffer options;
 	bool huge_pages, help;
@@ -76,6 +76,9 @@ static const struct option_row options[] = {
          "CPU of libvirt's list that the guest gets, with pku, pcid and vmx (engine libvirt; default:\nall "
          "that the host has)",
          &request.cpu_model, 0, 0},
+        {"platform", 0, OPTION_TEXT, "FILE",
+         "what runs the programs (engine native; default: portcullis-native beside the launcher)",
+         &request.platform, 0, 0},
         {"run-id", 0, OPTION_TEXT, "TEXT", "the field `run` of the records", &request.run_id, 0, 0},
         {"kernel", 0, OPTION_TEXT, "FILE",
          "flat kernel (default: guest/kernel.bin beside the launcher);\nsymbols come from "
@@ -259,7 +262,8 @@ static int run(int argc, char **argv)
 	                                .cpu = request.cpu == ANY_CPU ? -1 : (int)request.cpu,
 	                                .huge_pages = request.huge_pages,
 	                                .uri = request.uri,
-	                                .cpu_model = request.cpu_model};
+	                                .cpu_model = request.cpu_model,
+	                                .platform = request.platform};
 	engine = choose_engine(&config, &status);
 	if (!engine)
 		return status;
@@ -274,6 +278,10 @@ static int run(int argc, char **argv)
 	}
 	if (!engine->domains && (request.uri || request.cpu_model)) {
 		report_error("engine %s knows neither --uri nor --cpu-model", engine->name);
+		return STATUS_USAGE;
+	}
+	if (!engine->platforms && request.platform) {
+		report_error("engine %s does not know --platform", engine->name);
 		return STATUS_USAGE;
 	}
 	if (choose_counters(engine, &config) < 0)

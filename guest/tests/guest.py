@@ -62,7 +62,7 @@ def stage(folder, *programs):
     return folder
 
 
-def run_plan(engine, plan, root, memory=64, timeout=120, limit_ticks=None, options=(), launcher=None, kernel=None):
+def run_plan(engine, plan, root, memory=64, timeout=120, limit_ticks=None, options=(), launcher=None, kernel=None, platform=None):
     """Boots the guest with the plan (text), the folder root and these options of the kernel ("key=value")."""
     with tempfile.TemporaryDirectory(prefix="portcullis-test-") as name:
         folder = Path(name)
@@ -75,6 +75,8 @@ def run_plan(engine, plan, root, memory=64, timeout=120, limit_ticks=None, optio
             command += ["--option", option]
         if kernel:
             command += ["--kernel", kernel]
+        if platform:
+            command += ["--platform", platform]
         if limit_ticks:
             command += ["--limit-ticks", str(limit_ticks)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
