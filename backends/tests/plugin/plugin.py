@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A backend from outside: installs Portcullis into a folder, copies backends/examples/flip elsewhere, builds it against the
-installed files alone and runs its check, the example program and all cases of the program `domains` on it."""
+installed files alone and runs its check, the example program and the cases of the program `domains` on both of its halves."""
 
 import os
 import shutil
@@ -13,10 +13,13 @@ TOP = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(TOP / "guest" / "tests"), str(TOP / "backends" / "tests" / "domains")]
 
 import domains  # noqa: E402
-from guest import BUILD, Report, on_engines, run_plan  # noqa: E402
+from guest import BUILD, Report, Unavailable, on_engines, run_plan  # noqa: E402
 
 EXAMPLE = TOP / "backends" / "examples" / "flip"
 PREFIX = "/opt/portcullis"
+
+# Cases of the program `domains` in which no thread waits inside, and that ask for nothing that a stock kernel cannot do.
+NATIVE_CASES = ("attach", "names", "shared", "fork", "exec", "heap", "system-calls")
 
 
 def make(folder, *words):
@@ -84,10 +87,7 @@ def test_run(report, engine, root, prefix, example):
     plan = "check backend=flip -- /bin/check\ncount backend=flip -- /bin/count\nother backend=pku -- /bin/count\n"
     plan += "".join(f"{case} backend=flip -- /bin/domains {case}\n" for case in domains.CASES)
     result = run_plan(engine, plan, root, memory=128, launcher=launcher, kernel=example / "build" / "kernel.bin")
-    for line in result.console.splitlines():
-        if line.startswith(("ok ", "not ok ")):
-            good = line.startswith("ok ")
-            report.check(f"{engine}: {line.removeprefix('not ').removeprefix('ok ')}", good, "see the claim")
+    pass_claims_on(report, engine, result.console)
     for run in ("check", "count", *domains.CASES):
         report.equal(f"{engine}: {run} on flip ends well", result.outcome(run).get("status"), 0)
     report.equal(f"{engine}: the example program runs on flip", result.console.count("7 apples on backend flip\n"), 1)
@@ -100,11 +100,47 @@ def test_run(report, engine, root, prefix, example):
                  "not ok the application cannot read the library's data\n" in result.console, result.explain)
 
 
+def pass_claims_on(report, engine, console):
+    for line in console.splitlines():
+        if line.startswith(("ok ", "not ok ")):
+            report.check(f"{engine}: {line.removeprefix('not ').removeprefix('ok ')}", line.startswith("ok "), "see the claim")
+
+
+def test_native(report, folder, prefix, example):
+    """The native half, on the platform that was built with it, and on the installed one."""
+    stage(folder / "root", example)
+    launcher = prefix / "bin" / "portcullis"
+    plan = "check backend=flip -- /bin/check alone\ncount backend=flip -- /bin/count\nother backend=pages -- /bin/count\n"
+    plan += "".join(f"{case} backend=flip -- /bin/domains {case}\n" for case in NATIVE_CASES)
+    try:
+        result = run_plan("native", plan, folder / "root", launcher=launcher, platform=example / "build" / "portcullis-native")
+    except Unavailable as unavailable:
+        report.skip("native", unavailable)
+        return
+    refused = run_plan("bochs", plan, folder / "root", launcher=launcher, platform=example / "build" / "portcullis-native")
+    report.check("native: an engine with a guest refuses --platform", refused.status == 2 and "does not know --platform" in refused.errors,
+                 refused.explain)
+    pass_claims_on(report, "native", result.console)
+    for run in ("check", "count", *NATIVE_CASES):
+        report.equal(f"native: {run} on flip ends well", result.outcome(run).get("status"), 0)
+    report.equal("native: the example program runs on flip", result.console.count("7 apples on backend flip\n"), 1)
+    report.equal("native: and on a built-in backend of the same platform", result.console.count("7 apples on backend pages\n"), 1)
+    result = run_plan("native", "check backend=flip -- /bin/check alone\nopen backend=none -- /bin/check alone\n", folder / "root",
+                      launcher=launcher)
+    report.check("native: the installed platform itself has no such backend",
+                 "backend flip: there is none of that name on Linux\n" in result.console, result.explain)
+    report.check("native: without protection the check fails", "not ok the application cannot read the library's data\n" in result.console,
+                 result.explain)
+
+
 def main():
     report = Report()
     with tempfile.TemporaryDirectory(prefix="portcullis-plugin-") as name:
         prefix = test_install(report, Path(name))
         example = prefix and test_build(report, Path(name), prefix)
+        if report.failures:
+            sys.exit(1)
+        test_native(report, Path(name) / "native", prefix, example)
         if report.failures:
             sys.exit(1)
         on_engines(lambda report, engine, root: test_run(report, engine, root, prefix, example),
