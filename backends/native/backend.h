@@ -18,12 +18,37 @@ struct native_backend {
 	/* NULL, or one sentence that says what this machine lacks. May be NULL: needs nothing. */
 	const char *(*missing)(void);
 
+	/* What the program executes, its signals and its signal frames pass through monitor.h's hands. */
+	bool guarded;
+
+	/* Before the program's first instruction; the program is mapped. NULL, or a sentence. May be NULL. */
+	const char *(*start)(void);
+
 	/* The domain's pages are mapped and filled, for everybody: protects them and makes the gate. 0 or
 	 * -errno. May be NULL. */
 	long (*protect)(struct native_domain *domain);
 
 	/* What the stub of entry `index` jumps to. NULL: the function itself. */
 	uint64_t (*entry)(const struct native_domain *domain, unsigned index);
+
+	/*
+	 * The library `from` is going to call `to`: 0 or -errno. nested_entry() is what the stub of entry
+	 * `index` jumps to then. NULL: as for the application.
+	 */
+	long (*nest)(const struct native_domain *from, const struct native_domain *to);
+	uint64_t (*nested_entry)(const struct native_domain *from, const struct native_domain *to,
+	                         unsigned index);
+
+	/* Newly mapped memory without rights becomes the runtime's alone, until protect() says whose it is. 0
+	 * or -errno. NULL: new memory is everybody's. */
+	long (*own)(uint64_t start, uint64_t size);
+
+	/* The domain's pages are gone. May be NULL. */
+	void (*release)(const struct native_domain *domain);
+
+	/* Calls a function inside the domain for the runtime. NULL: it is simply called, between open() and
+	 * close(). */
+	long (*call)(const struct native_domain *domain, uint64_t function, uint64_t argument);
 
 	/* Around what the runtime does inside the domain itself: open() returns what close() gets. NULL:
 	 * nothing. */

@@ -31,6 +31,11 @@ unsigned domain_number(const struct native_domain *domain)
 	return (unsigned)(domain - domains);
 }
 
+struct native_domain *domain_numbered(unsigned number)
+{
+	return number < NATIVE_DOMAINS_MAX && domains[number].base ? &domains[number] : NULL;
+}
+
 uint64_t domain_function(const struct native_domain *domain, unsigned index)
 {
 	return image_base(domain) + image_entry(&domain->plan, index).function;
@@ -45,6 +50,20 @@ static void close_domain(const struct native_domain *domain, uint64_t opened)
 {
 	if (native_backend->close)
 		native_backend->close(domain, opened);
+}
+
+/* For the runtime itself: on the stack in use, unless the backend has a better way. */
+static long call_inside(const struct native_domain *domain, uint64_t function, uint64_t argument)
+{
+	uint64_t opened;
+	long result;
+
+	if (native_backend->call)
+		return native_backend->call(domain, image_base(domain) + function, argument);
+	opened = open_domain(domain);
+	result = ((long (*)(uint64_t))(image_base(domain) + function))(argument);
+	close_domain(domain, opened);
+	return result;
 }
 
 long domain_thread_page(void)
@@ -146,6 +165,8 @@ static void forget(struct native_domain *domain)
 		unmap_domain(domain);
 	if (domain->plan.bytes)
 		load_forget(domain->plan.bytes, domain->plan.size);
+	if (native_backend->release)
+		native_backend->release(domain);
 	memset(domain, 0, sizeof(*domain));
 }
 
@@ -205,23 +226,17 @@ static bool is_entered(const struct native_domain *domain)
 	unsigned inside = 0;
 
 	for (unsigned i = 0; i < domain->slot_count; i++)
-		inside += domain_gate(domain)->inside[domain->first_slot + i] != 0;
+		inside += domain_is_inside(domain_gate(domain), domain->base, domain->first_slot + i);
 	close_domain(domain, opened);
 	return inside > (native_backend->open ? 1 : 0);
 }
 
 static void leave(struct native_domain *domain)
 {
-	uint64_t opened;
-
-	if (domain->shared) {
+	if (domain->shared)
 		ask(BROKER_LEAVE, domain_number(domain), 0);
-	} else if (domain->plan.teardown) {
-		opened = open_domain(domain);
-		((void (*)(const struct portcullis_client *))(image_base(domain) + domain->plan.teardown))(
-		        &domain_gate_data(domain)->clients[0]);
-		close_domain(domain, opened);
-	}
+	else if (domain->plan.teardown)
+		call_inside(domain, domain->plan.teardown, (uint64_t)&domain_gate_data(domain)->clients[0]);
 	forget(domain);
 }
 
@@ -305,16 +320,12 @@ static long check(const struct native_domain *domain, const struct request *requ
 
 static long initialise(struct native_domain *domain)
 {
-	uint64_t opened = open_domain(domain);
-	int result = 0;
+	int result = domain->plan.init ? (int)call_inside(domain, domain->plan.init, 0) : 0;
 
-	if (domain->plan.init)
-		result = ((int (*)(void))(image_base(domain) + domain->plan.init))();
-	close_domain(domain, opened);
 	return result < 0 ? result : 0;
 }
 
-static void set_reason(const char *why)
+void domain_reason(const char *why)
 {
 	memcpy(reason, why, strnlen(why, sizeof(reason) - 1));
 }
@@ -352,7 +363,7 @@ static long create(struct native_domain *domain, const struct request *request)
 	long error;
 
 	if (wrong) {
-		set_reason(wrong);
+		domain_reason(wrong);
 		return -ENOEXEC;
 	}
 	error = check(domain, request);
@@ -420,7 +431,8 @@ static long join(struct broker_request *request, const char *path, struct native
 	broker_ask(request, path, take_shared, &answer);
 	domain = &domains[answer.number];
 	if (answer.result < 0) {
-		set_reason(answer.result == -ENOTCONN ? "the run's broker cannot be reached" : answer.reason);
+		domain_reason(answer.result == -ENOTCONN ? "the run's broker cannot be reached"
+		                                         : answer.reason);
 		if (answer.first_slot)
 			ask(BROKER_LEAVE, answer.number, 0);
 		return answer.result;
@@ -458,6 +470,14 @@ static long find_or_join(const struct request *wanted, struct native_domain **fo
 
 /* ---- the system call ---- */
 
+static uint64_t entry_address(const struct native_domain *from, const struct native_domain *domain,
+                              unsigned index)
+{
+	if (from && native_backend->nested_entry)
+		return native_backend->nested_entry(from, domain, index);
+	return native_backend->entry ? native_backend->entry(domain, index) : domain_function(domain, index);
+}
+
 static long attach(const struct request *request)
 {
 	struct native_domain *domain;
@@ -468,9 +488,10 @@ static long attach(const struct request *request)
 	error = request->shared ? find_or_join(request, &domain) : find_or_create(request, &domain);
 	if (error)
 		return error;
+	if (request->from && native_backend->nest)
+		error = native_backend->nest(request->from, domain);
 	for (unsigned i = 0; i < request->count && !error; i++) {
-		uint64_t entry =
-		        native_backend->entry ? native_backend->entry(domain, i) : domain_function(domain, i);
+		uint64_t entry = entry_address(request->from, domain, i);
 
 		error = user_write(&request->slots[i], &entry, sizeof(entry));
 	}
@@ -506,6 +527,14 @@ long domain_attach(const char *path, unsigned flags, uint64_t interface, uint64_
 /* ---- children ---------------------------------------------------------------------------------------------
  */
 
+/* Those of the parent that were inside are not in this process. */
+static void forget_threads(const struct native_domain *domain)
+{
+	for (unsigned i = 0; i < domain->slot_count; i++)
+		if (domain_is_inside(domain_gate(domain), domain->base, domain->first_slot + i))
+			domain_gate(domain)->inside[domain->first_slot + i] = 0;
+}
+
 /* The child is a client of its own: with thread slots of its own where domains are shared. */
 static void become_child(long ticket)
 {
@@ -533,7 +562,7 @@ static void become_child(long ticket)
 			native_backend->forked(domain);
 		if (!domain->shared) {
 			opened = open_domain(domain);
-			memset(domain_gate(domain)->inside, 0, sizeof(domain_gate(domain)->inside));
+			forget_threads(domain);
 			fill_client(domain);
 			close_domain(domain, opened);
 		}
@@ -585,7 +614,7 @@ void domain_fail(const struct native_domain *domain, const char *why)
 	} else {
 		opened = open_domain(domain);
 		memcpy(domain_gate(domain)->why, why, strnlen(why, NATIVE_WHY_SIZE - 1));
-		__atomic_store_n(&domain_gate(domain)->failed, 1, __ATOMIC_RELEASE);
+		domain_close_gate(domain_gate(domain));
 		close_domain(domain, opened);
 	}
 	release_lock();

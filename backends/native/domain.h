@@ -11,17 +11,19 @@
 #define NATIVE_WHY_SIZE      128
 
 /*
- * The first part of a gate data's backend part (abi.h), the runtime's. A gate sets the word of the thread
+ * The first part of a gate data's backend part (abi.h), the runtime's. A gate changes the word of the thread
  * slot whose stack it takes while the thread is inside, with the library's rights: when a process ends
  * meanwhile, its shared domain is taken for damaged. What follows, from NATIVE_GATE_SIZE on, is the
  * backend's.
  */
 struct native_gate {
-	uint64_t inside[PORTCULLIS_THREADS_MAX]; /* not 0: yes */
-	uint64_t failed;                         /* not 0: entrances return PORTCULLIS_FAILED */
-	char why[NATIVE_WHY_SIZE];               /* then: a sentence without its full stop */
+	uint64_t inside[PORTCULLIS_THREADS_MAX];    /* 0, or the top of the slot's stack: nobody is */
+	uint64_t functions[PORTCULLIS_ENTRIES_MAX]; /* for gates that call by this table */
+	uint64_t fallback;         /* what they call in a failed domain, 0: there is no such gate */
+	uint64_t failed;           /* not 0: entrances return PORTCULLIS_FAILED */
+	char why[NATIVE_WHY_SIZE]; /* then: a sentence without its full stop */
 };
-#define NATIVE_GATE_SIZE 0x3000
+#define NATIVE_GATE_SIZE 0x5000
 _Static_assert(sizeof(struct native_gate) <= NATIVE_GATE_SIZE, "the backend's follows");
 
 struct native_domain {
@@ -60,6 +62,27 @@ static inline uint64_t domain_stack_top(const struct native_domain *domain, unsi
 {
 	return domain->base + PORTCULLIS_STACKS_OFFSET + (slot + 1UL) * PORTCULLIS_STACK_STRIDE;
 }
+
+/* Is a thread inside, on the stack of the slot? `base`: the domain's first byte. */
+static inline bool domain_is_inside(const struct native_gate *gate, uint64_t base, unsigned slot)
+{
+	return gate->inside[slot] &&
+	       gate->inside[slot] != base + PORTCULLIS_STACKS_OFFSET + (slot + 1UL) * PORTCULLIS_STACK_STRIDE;
+}
+
+/* What says to all gates that the domain has failed. */
+static inline void domain_close_gate(struct native_gate *gate)
+{
+	for (unsigned i = 0; gate->fallback && i < PORTCULLIS_ENTRIES_MAX; i++)
+		gate->functions[i] = gate->fallback;
+	__atomic_store_n(&gate->failed, 1, __ATOMIC_RELEASE);
+}
+
+/* The domain of that number in this process, NULL: there is none. */
+struct native_domain *domain_numbered(unsigned number);
+
+/* A sentence for a failed attach, without its full stop. */
+void domain_reason(const char *why);
 
 /* The system calls of portcullis/abi.h. */
 long domain_attach(const char *path, unsigned flags, uint64_t interface, uint64_t *slots, unsigned count);

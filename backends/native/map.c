@@ -11,14 +11,22 @@ static uint64_t image_base(const struct native_domain *domain)
 	return domain->base + PORTCULLIS_IMAGE_OFFSET;
 }
 
+/* Does the backend keep the domain's pages from others until its protect() says whose they are? */
+static bool is_owned(void)
+{
+	return native_backend && native_backend->own;
+}
+
 static long map(uint64_t address, uint64_t size, int rights, int flags, int memory, uint64_t offset)
 {
-	long result = native_call(SYS_mmap, (long)address, (long)size, rights,
+	long result = native_call(SYS_mmap, (long)address, (long)size, is_owned() ? PROT_NONE : rights,
 	                          flags | MAP_NORESERVE | MAP_FIXED_NOREPLACE, memory, (long)offset);
 
 	if (result < 0)
 		return result;
-	return (uint64_t)result == address ? 0 : -EEXIST; /* a kernel that takes the address for a hint */
+	if ((uint64_t)result != address)
+		return -EEXIST; /* a kernel that takes the address for a hint */
+	return is_owned() ? native_backend->own(address, size) : 0;
 }
 
 /* Writable memory: the shared domain's, or zeroes. */
@@ -37,7 +45,7 @@ static long map_private_image(const struct native_domain *domain)
 	if (error)
 		return error;
 	load_segments(plan, (char *)image_base(domain), image_base(domain));
-	for (unsigned i = 0; i < plan->segment_count && !error; i++) {
+	for (unsigned i = 0; i < plan->segment_count && !error && !is_owned(); i++) {
 		struct load_range range = load_range(&plan->segments[i]);
 
 		error = native_call(SYS_mprotect, (long)(image_base(domain) + range.start), (long)range.size,

@@ -13,6 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#include "native/native_calls.h"
 
 /*
  * Memory that is neither the application's (portcullis/layout.h) nor a domain's: [PORTCULLIS_APPLICATION_END,
@@ -24,12 +28,56 @@
 #define NATIVE_PATH "/.portcullis-native"
 
 /*
- * Arguments in front of a program's own: name, "exec", backend, path, and the broker's socket and secret
- * (broker.h), which nobody can read there before it is wiped. Their number is even, so that the stack stays
- * aligned to 16 bytes when they are cut off it.
+ * Arguments in front of a program's own: name, "exec", backend, path, options (options.c), "--", the
+ * broker's socket and secret (broker.h). What is secret is wiped before the program can read it. Their number
+ * is even, so that the stack stays aligned to 16 bytes when they are cut off it.
  */
-enum { WORD_NAME, WORD_EXEC, WORD_BACKEND, WORD_PATH, WORD_BROKER, WORD_SECRET, WORDS_BEFORE };
+enum {
+	WORD_NAME,
+	WORD_EXEC,
+	WORD_BACKEND,
+	WORD_PATH,
+	WORD_OPTIONS,
+	WORD_SEPARATOR,
+	WORD_BROKER,
+	WORD_SECRET,
+	WORDS_BEFORE
+};
 _Static_assert(WORDS_BEFORE % 2 == 0, "the program's stack is aligned");
+
+/* Defences that can be left out, to test that attacks fail because of them: `--option weaken=NAME[,NAME...]`.
+ */
+enum {
+	NATIVE_WEAKEN_FILTER = 1,    /* "filter": system calls that get around rights */
+	NATIVE_WEAKEN_WATCH = 2,     /* "watch": guarding stray WRPKRU and XRSTOR */
+	NATIVE_WEAKEN_SIGRETURN = 4, /* "sigreturn": taking no rights from signal frames */
+	NATIVE_WEAKEN_DEFER = 8,     /* "defer": holding signals back while a thread is inside */
+	NATIVE_WEAKEN_RIGHTS = 16,   /* "rights-check": the check of a gate behind WRPKRU */
+	NATIVE_WEAKEN_INDEX = 32,    /* "index-check": the check of the entry's index */
+};
+
+/* What the runner tells the runtime of a program, and that runtime the next one at an execve(). */
+struct native_options {
+	uint64_t secret; /* of the run: tells the runtime's own system calls; 0 in the runner */
+	unsigned scrub;  /* enum plan_scrub */
+	unsigned weaken; /* NATIVE_WEAKEN_* */
+};
+extern struct native_options native_options;
+#define NATIVE_OPTIONS_SIZE 64 /* bytes of the word, NUL included */
+
+void options_write(const struct native_options *options, char *word);
+const char *options_read(const char *word); /* into native_options; NULL, or a sentence */
+/* NATIVE_WEAKEN_* of the names, up to a blank or the end. -1: *unknown is the start of one that there is not.
+ */
+int options_weaken(const char *names, const char **unknown);
+
+static inline bool native_weakened(unsigned defence)
+{
+	return native_options.weaken & defence;
+}
+
+/* Descriptors from here on are the runtime's, in every process of a run. */
+#define NATIVE_DESCRIPTORS 1000
 
 /* `portcullis-native run FD [SOCKET]`: the plan in a RAM image (guest/abi/boot.h), held at SOCKET around each
  * run. The status for the process's exit. */
@@ -70,6 +118,7 @@ static inline uint64_t tsc_read(void)
  * vector. NULL, or a sentence without its full stop.
  */
 struct program {
+	uint64_t base;                    /* added to its addresses */
 	uint64_t entry, phdr, phnum, end; /* end: first address behind its last segment */
 };
 const char *program_map(const char *path, struct program *program);
@@ -77,32 +126,53 @@ const char *program_map(const char *path, struct program *program);
 /* Can the file be executed? The kernel would look at the runtime's file alone. 0 or -errno, as execve(2). */
 long program_check(const char *path);
 
-/*
- * Routes the system calls of portcullis/abi.h, and those that a program would leave the runtime with, to the
- * runtime. `end` is where the program's break starts. NULL, or a sentence.
- */
-const char *trap_start(const char *backend, uint64_t end);
+/* Handlers of a backend that does not guard signals. NULL, or a sentence. */
+const char *trap_start(void);
 
 /* The seccomp filter, for this process and all that come from it. 0 or -errno. */
 long filter_install(void);
 
-/* System calls of the runtime inside a program: no errno, for thread-local storage is the program's. */
+/*
+ * System calls of the runtime inside a program: no errno, for thread-local storage is the program's. A sixth
+ * argument that is not used carries the secret by which the filter knows them; of mmap(), which has none, the
+ * half of the descriptor that the kernel does not look at.
+ */
 static inline long native_call(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
+	register long r8 __asm__("r8") =
+	        number == SYS_mmap && native_options.secret
+	                ? (long)((uint32_t)e | (native_options.secret & 0xffffffff00000000))
+	                : e;
+	register long r9 __asm__("r9") =
+	        f || number == SYS_mmap || number == SYS_process_vm_readv || number == SYS_process_vm_writev
+	                ? f
+	                : (long)native_options.secret;
 	long result;
 
-	__asm__ volatile("syscall"
-	                 : "=a"(result)
-	                 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+	/* Nothing of the secret stays in registers: a gate may return to the program next. */
+	__asm__ volatile("syscall\n\txor %%r8d, %%r8d\n\txor %%r9d, %%r9d"
+	                 : "=a"(result), "+r"(r8), "+r"(r9)
+	                 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
 	                 : "rcx", "r11", "memory");
 	return result;
 }
 
-/* Copies by the kernel, for pointers that a program has passed: 0 or -EFAULT. */
+/*
+ * Copies for pointers that a program has passed: 0 or -EFAULT. Whether the pointer leads to memory that the
+ * program may use, the caller has to ask before: user_range().
+ */
 long user_write(void *to, const void *from, size_t size);
 long user_read(void *to, const void *from, size_t size);
+bool user_range(uint64_t address, size_t size); /* wholly application memory */
+
+/* Where such a copy continues after a fault at `instruction`, 0: it was none. */
+uint64_t user_fixup(uint64_t instruction);
+
+void call_start(uint64_t end); /* where the program's break starts */
+
+/* Serves a system call that the filter has sent back; `registers` are the program's, `mask` the signals that
+ * are blocked when it goes on. What it returns. */
+long call_serve(long number, greg_t *registers, uint64_t *mask);
 
 #endif

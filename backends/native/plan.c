@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -44,6 +45,8 @@ struct end {
 static struct tsc_rate rate;
 static uint64_t boot_tsc, limit_ticks; /* 0: none */
 static int records = -1;
+static uint64_t secret; /* of this process and its runs: filter.c */
+static unsigned weaken; /* NATIVE_WEAKEN_* */
 
 /* Programs run on one CPU, as in the guest, so that nothing moves them while they measure. */
 static cpu_set_t place;
@@ -82,7 +85,9 @@ static _Noreturn void become(const struct plan_line *line, const struct broker *
                              int failure)
 {
 	static const char *argv[WORDS_BEFORE + PLAN_WORDS_MAX + 1];
+	struct native_options options = {secret, line->scrub, weaken};
 	int error = native_backend_find(line->backend) ? 0 : EOPNOTSUPP;
+	static char word[NATIVE_OPTIONS_SIZE];
 	unsigned count = 0;
 
 	if (!error && native_backend_missing(line->backend))
@@ -101,6 +106,9 @@ static _Noreturn void become(const struct plan_line *line, const struct broker *
 		argv[WORD_PATH] = line->argv[0];
 		argv[WORD_BROKER] = broker->name;
 		argv[WORD_SECRET] = broker->secret;
+		options_write(&options, word);
+		argv[WORD_OPTIONS] = word;
+		argv[WORD_SEPARATOR] = "--";
 		while (line->argv[count]) {
 			argv[WORDS_BEFORE + count] = line->argv[count];
 			count++;
@@ -423,6 +431,33 @@ static void send_boot(const char *remark)
 	            remark ? remark : "");
 }
 
+/* Neither half may look like a descriptor's (filter.c). */
+static void make_secret(void)
+{
+	while (!(uint32_t)(secret >> 32) || (uint32_t)(secret >> 32) == 0xffffffff || !(uint32_t)secret)
+		if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret)) {
+			fprintf(stderr, "portcullis-native: no random numbers: %s\n", strerror(errno));
+			exit(1);
+		}
+}
+
+static void read_options(const char *command)
+{
+	const char *limit = strstr(command, "limit="), *names = strstr(command, "weaken="), *unknown;
+	int found;
+
+	limit_ticks = limit ? strtoull(limit + strlen("limit="), NULL, 10) : 0;
+	if (!names)
+		return;
+	found = options_weaken(names + strlen("weaken="), &unknown);
+	if (found < 0) {
+		fprintf(stderr, "portcullis-native: weaken=%.*s: there is no such defence on Linux\n",
+		        (int)strcspn(unknown, ", "), unknown);
+		exit(1);
+	}
+	weaken = (unsigned)found;
+}
+
 /* A part of the image, NULL: it lies outside. */
 static const char *module_at(const char *image, size_t size, const struct boot_module *module)
 {
@@ -436,7 +471,7 @@ static const char *module_at(const char *image, size_t size, const struct boot_m
 int plan_main(int file)
 {
 	const struct boot_header *header;
-	const char *image, *archive, *plan, *limit, *cpu;
+	const char *image, *archive, *plan, *cpu;
 	struct stat status;
 	int result;
 
@@ -452,8 +487,8 @@ int plan_main(int file)
 	header = (const struct boot_header *)(image + BOOT_HEADER_OFFSET);
 	archive = module_at(image, (size_t)status.st_size, &header->archive);
 	plan = module_at(image, (size_t)status.st_size, &header->plan);
-	limit = strstr(header->command, "limit=");
-	limit_ticks = limit ? strtoull(limit + strlen("limit="), NULL, 10) : 0;
+	read_options(header->command);
+	make_secret();
 	cpu = strstr(header->command, "cpu=");
 	rate = tsc_calibrate();
 	boot_tsc = tsc_read();

@@ -1,5 +1,7 @@
 /* Maps a static program beside the runtime and jumps to it: what execve() does, in user mode. */
 #include "native/broker.h"
+#include "native/domain.h"
+#include "native/monitor.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -34,6 +36,20 @@ static int protection(uint32_t flags)
 	       (flags & PF_X ? PROT_EXEC : 0);
 }
 
+static bool read_all(int file, char *to, uint64_t size, off_t offset)
+{
+	while (size) {
+		ssize_t done = pread(file, to, size, offset);
+
+		if (done <= 0)
+			return false;
+		to += done;
+		offset += done;
+		size -= (uint64_t)done;
+	}
+	return true;
+}
+
 /* One LOAD segment: its bytes from the file, zeroes behind them. */
 static const char *map_segment(int file, const Elf64_Phdr *segment, uint64_t base)
 {
@@ -51,10 +67,15 @@ static const char *map_segment(int file, const Elf64_Phdr *segment, uint64_t bas
 	if (mmap((void *)page_down(start), page_up(end) - page_down(start), PROT_READ | PROT_WRITE,
 	         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)page_down(start))
 		return "a segment cannot be mapped: its place is taken";
-	if (segment->p_filesz &&
-	    mmap((void *)page_down(start), page_up(in_file) - page_down(start), PROT_READ | PROT_WRITE,
-	         MAP_PRIVATE | MAP_FIXED, file, (off_t)page_down(segment->p_offset)) == MAP_FAILED)
+	/* Code is a copy: what is written to the file later is not executed. */
+	if (rights & PROT_EXEC) {
+		if (!read_all(file, (char *)start, segment->p_filesz, (off_t)segment->p_offset))
+			return "it is cut off";
+	} else if (segment->p_filesz &&
+	           mmap((void *)page_down(start), page_up(in_file) - page_down(start), PROT_READ | PROT_WRITE,
+	                MAP_PRIVATE | MAP_FIXED, file, (off_t)page_down(segment->p_offset)) == MAP_FAILED) {
 		return "a segment cannot be mapped";
+	}
 	if (rights & PROT_WRITE)
 		memset((void *)in_file, 0, page_up(in_file) - in_file);
 	if (mprotect((void *)page_down(start), page_up(end) - page_down(start), rights) < 0)
@@ -83,7 +104,7 @@ static const char *map_segments(int file, const Elf64_Ehdr *header, struct progr
 
 	if (pread(file, segments, (size_t)size, (off_t)header->e_phoff) != size)
 		return "it is cut off";
-	*program = (struct program){.entry = base + header->e_entry, .phnum = header->e_phnum};
+	*program = (struct program){.base = base, .entry = base + header->e_entry, .phnum = header->e_phnum};
 	for (unsigned i = 0; i < header->e_phnum && !error; i++) {
 		const Elf64_Phdr *segment = &segments[i];
 
@@ -158,17 +179,55 @@ static void correct_auxiliary(char **argv, const struct program *program)
 	}
 }
 
-/* Registers at a program's start (System V ABI, AMD64, 3.4.1): RSP at argc, RDX 0. */
-static _Noreturn void jump(uint64_t entry, void *stack)
+/*
+ * Registers at a program's start (System V ABI, AMD64, 3.4.1): RSP at argc, RDX 0. With `rights`, PKRU
+ * becomes what an application has; behind that no memory of the runtime can be reached.
+ */
+static _Noreturn void jump(uint64_t entry, void *stack, bool rights)
 {
 	__asm__ volatile("mov %1, %%rsp\n\t"
 	                 "xor %%ebp, %%ebp\n\t"
+	                 "test %3, %3\n\t"
+	                 "jz 1f\n\t"
+	                 "xor %%ecx, %%ecx\n\t"
 	                 "xor %%edx, %%edx\n\t"
+	                 "mov %2, %%eax\n\t"
+	                 "wrpkru\n\t"
+	                 "cmp %2, %%eax\n\t"
+	                 "je 1f\n\t"
+	                 "ud2\n"
+	                 "1:\txor %%edx, %%edx\n\t"
 	                 "jmp *%0"
 	                 :
-	                 : "a"(entry), "D"(stack)
+	                 : "S"(entry), "D"(stack), "i"(NATIVE_PKRU), "b"((int)rights)
 	                 : "memory");
 	__builtin_unreachable();
+}
+
+/* All that has to be there before the program's first instruction. */
+static const char *start(char **argv, const struct program *program)
+{
+	const char *error = options_read(argv[WORD_OPTIONS]);
+	struct broker_request started = {.kind = BROKER_START};
+	struct broker_answer answer;
+
+	memset(argv[WORD_OPTIONS], 0, strlen(argv[WORD_OPTIONS]));
+	broker_know(argv[WORD_BROKER], argv[WORD_SECRET]);
+	broker_ask(&started, NULL, NULL, &answer);
+	if (error)
+		return error;
+	native_backend = native_backend_find(argv[WORD_BACKEND]);
+	if (!native_backend)
+		return "there is no such backend on Linux";
+	call_start(program->end);
+	if (domain_thread_page())
+		return "this kernel sets no GS base";
+	error = native_backend->start ? native_backend->start() : NULL;
+	if (!error)
+		error = native_backend->guarded ? monitor_start(program) : trap_start();
+	if (!error && filter_install())
+		error = "this kernel takes no seccomp filter, so that its system calls cannot be served";
+	return error;
 }
 
 int program_main(char **argv)
@@ -176,21 +235,17 @@ int program_main(char **argv)
 	long *stack = (long *)(argv + WORDS_BEFORE - 1);
 	struct program program;
 	const char *error = program_map(argv[WORD_PATH], &program);
-	struct broker_request started = {.kind = BROKER_START};
-	struct broker_answer answer;
 	long count = 0;
 
 	while (argv[WORDS_BEFORE + count])
 		count++;
-	broker_know(argv[WORD_BROKER], argv[WORD_SECRET]);
-	broker_ask(&started, NULL, NULL, &answer);
 	if (!error)
-		error = trap_start(argv[WORD_BACKEND], program.end);
+		error = start(argv, &program);
 	if (error) {
 		fprintf(stderr, "%s: cannot be started: %s\n", argv[WORD_PATH], error);
 		return 127;
 	}
 	correct_auxiliary(argv, &program);
 	*stack = count;
-	jump(program.entry, stack);
+	jump(program.entry, stack, native_backend->guarded);
 }

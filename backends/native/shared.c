@@ -193,7 +193,7 @@ static void fail(struct shared *domain, const char *why)
 		return;
 	domain->failed = true;
 	snprintf(gate->why, sizeof(gate->why), "%s", why);
-	__atomic_store_n(&gate->failed, 1, __ATOMIC_RELEASE);
+	domain_close_gate(gate);
 }
 
 /* ---- clients ----------------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ static void remove_client(struct shared *domain, unsigned index)
 static bool is_inside(const struct shared *domain, unsigned index)
 {
 	for (unsigned i = 0; i < BROKER_SLOTS; i++)
-		if (gate_of(domain)->inside[index * BROKER_SLOTS + i])
+		if (domain_is_inside(gate_of(domain), base_of(domain), index * BROKER_SLOTS + i))
 			return true;
 	return false;
 }
