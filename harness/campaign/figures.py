@@ -29,7 +29,7 @@ LARGE = 1e6  # from here on an axis counts in k and M
 SPAN = 200  # a wider range of values is drawn logarithmically: the lowest would not be seen
 
 KEYS = {"kind": str, "name": str, "title": str, "metric": (str, list), "case": str, "where": dict, "x": str, "x_label": str,
-        "y_label": str, "series": str, "logarithmic": str, "numbers": str, "relative_to": str}
+        "y_label": str, "series": str, "logarithmic": str, "numbers": str, "relative_to": str, "measured": bool}
 NUMBERS = ("records", "modelled")
 MARKS = (("spread", "spread over repetitions above 10 %"), ("unstable", "median not known well enough"))
 
@@ -99,6 +99,10 @@ class Figure:
         self.numbers = table.get("numbers", "records")
         if self.numbers not in NUMBERS:
             file.refuse("numbers", f"unknown numbers {self.numbers!r}; {nearest(self.numbers, NUMBERS)}", "figure")
+
+    def is_of(self, data):
+        """Is it a figure of such numbers? One that is `measured` has nothing to show where ticks are counted."""
+        return data.measured or not self.get("measured", False)
 
     def get(self, key, default=None):
         return self.table.get(key, default)
@@ -188,6 +192,11 @@ def script(figure, data):
     return [*head, *commands, "plot " + ", \\\n".join(plots)]
 
 
+def drawn(experiment, data, other):
+    """The figures of an experiment that this run has: of its own numbers, or of those of another kind beside them."""
+    return [figure for figure in experiment.figures if figure.is_of(data) or shows(figure, other)]
+
+
 def shows(figure, data):
     """Is there something to draw?"""
     return data is not None and bool(figure.select(data)) and figure.module.draw(figure, data) is not None
@@ -195,9 +204,12 @@ def shows(figure, data):
 
 def draw(figure, data, other, folder):
     """
-    Writes folder/NAME.{svg,png,pdf}, and NAME-beside.* with two panels where `other`, data of another kind, has the figure, too.
+    Writes folder/NAME.{svg,png,pdf}, and NAME-beside.* with two panels where `other`, data of another kind, has the figure, too; of a
+    figure that is of the other kind alone, NAME.*.
     Returns the paths of the fuller picture by extension.
     """
+    if not figure.is_of(data):
+        return run_gnuplot(figure.name, [script(figure, other)], folder)
     panels = [script(figure, data)]
     paths = run_gnuplot(figure.name, panels, folder)
     if shows(figure, other):

@@ -5,7 +5,7 @@ import json
 import re
 
 from .calibration import COSTS, UNPROTECTED, key_of
-from .figures import shows, value_of
+from .figures import drawn, shows, value_of
 from .statistics import SIGNS
 
 STYLE = """body{font:16px/1.45 sans-serif;max-width:64em;margin:2em auto;padding:0 1em;color:#222}
@@ -112,10 +112,11 @@ def text(experiments, data_of, beside, claims, provenance, calibrated):
     """The summary for a terminal."""
     parts = [f"run {provenance['run']}: engine {provenance['engine']}, commit {provenance['commit']}"]
     for experiment in experiments:
-        for figure in experiment.figures:
-            parts += [f"\n{figure.title} ({units(figure, data_of[experiment.name])})", *figure_text(figure, data_of[experiment.name])]
-            other = beside.get(experiment.name)
-            if shows(figure, other):
+        data, other = data_of[experiment.name], beside.get(experiment.name)
+        for figure in drawn(experiment, data, other):
+            first = data if figure.is_of(data) else other
+            parts += [f"\n{figure.title} ({units(figure, first)})", *figure_text(figure, first)]
+            if first is data and shows(figure, other):
                 parts += [f"  beside it, engine {', '.join(other.engines)} ({units(figure, other)}):", *figure_text(figure, other)]
     parts += calibrated
     parts.append("\nClaims of the paper")
@@ -168,7 +169,7 @@ def inline(svg, name):
 def figure_html(figure, data, other, picture):
     """The picture, and below it the numbers of each of its panels."""
     parts = [f"<figure>{inline(picture.read_text(), figure.name)}</figure>"]
-    for one in [data, other] if shows(figure, other) else [data]:
+    for one in [one for one in (data, other) if one is data and figure.is_of(data) or one is other and shows(figure, other)]:
         heads, lines = pivot(figure, one)
         parts.append(f"<p>Numbers, engine {html.escape(', '.join(one.engines))}: {html.escape(units(figure, one))}.</p>"
                      + (table(heads, lines) if lines else ""))
@@ -194,7 +195,8 @@ def write_html(path, experiments, data_of, beside, pictures, claims, setup, fail
     for experiment in experiments:
         data = data_of[experiment.name]
         parts.append(f"<h2>{html.escape(experiment.title)}</h2>")
-        parts += [figure_html(figure, data, beside.get(experiment.name), pictures[figure.name]["svg"]) for figure in experiment.figures]
+        parts += [figure_html(figure, data, beside.get(experiment.name), pictures[figure.name]["svg"])
+                  for figure in drawn(experiment, data, beside.get(experiment.name))]
         parts += [f"<p>{html.escape(reason)}</p>" for reason in data.reasons]
         parts.append(f"<p>Again: <code>harness/run --only {experiment.name}{html.escape(provenance['again'])}</code>; the program: "
                      f"<code>{html.escape(experiment.workload)}</code>; records: <code>records.jsonl</code>, lines whose "

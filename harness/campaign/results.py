@@ -83,7 +83,8 @@ def build(folder, experiments, data, setup, beside=None, calibrated=None):
     pictures_folder = folder / "figures"
     pictures_folder.mkdir(exist_ok=True)
     data_of = by_experiment(data, experiments, setup.not_built)
-    drawn = [(figure, data_of[experiment.name], beside.get(experiment.name)) for experiment in experiments for figure in experiment.figures]
+    drawn = [(figure, data_of[one.name], beside.get(one.name)) for one in experiments
+             for figure in figures.drawn(one, data_of[one.name], beside.get(one.name))]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         paths = list(pool.map(lambda one: figures.draw(*one, pictures_folder), drawn))
     pictures = {figure.name: path for (figure, _, _), path in zip(drawn, paths)}

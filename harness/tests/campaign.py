@@ -302,6 +302,9 @@ def test_figures(folder):
         pages = [(folder / f"sample{ending}.svg").read_text() for ending in ("", "-beside")]
         check("two kinds stand side by side, each on axes of its own", paths["svg"].name == "sample-beside.svg"
               and [["(instructions, counted)" in page, "(ns, measured)" in page] for page in pages] == [[True, False], [True, True]])
+    timed = experiment_of(folder, GOOD + "measured = true\n")
+    check("a figure of times is none of a run that counts, but for times beside it",
+          [figures.drawn(timed, one, beside) for beside in (None, other)] == [[], timed.figures] and figures.drawn(timed, other, None))
     check("another kind without this figure has no panel", not figures.shows(experiment.figures[0], results.Data([], [], "p", {}, ["e"])))
     (folder / "kinds").mkdir()
     said = refusal(figures.load_kinds, written(folder / "kinds", "broken.py", "1 / 0\n").parent)
