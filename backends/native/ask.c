@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
+#include "native/thread.h"
+
 #define STACK_SIZE 65536
 
 static char name[BROKER_NAME_SIZE], secret[BROKER_SECRET_SIZE];
@@ -131,33 +133,11 @@ static long exchange(const struct question *question)
 
 /* In the helping thread, which runs on a stack of the runtime's and has no thread-local storage of its own.
  */
-static void help(struct question *question)
+static void help(void *its_question)
 {
-	question->answer->result = exchange(question);
-}
+	struct question *question = its_question;
 
-/* Starts it with the program's memory alone, and returns when it is gone: its id, or -errno. */
-__attribute__((naked)) static long start(long flags, void *stack_top, void (*function)(struct question *),
-                                         struct question *question)
-{
-	__asm__("mov %%rdx, %%r9\n\t" /* registers that the kernel keeps */
-	        "mov %%rcx, %%r8\n\t"
-	        "xor %%edx, %%edx\n\t"
-	        "xor %%r10d, %%r10d\n\t"
-	        "mov %0, %%eax\n\t"
-	        "syscall\n\t"
-	        "test %%rax, %%rax\n\t"
-	        "jnz 1f\n\t"
-	        "xor %%ebp, %%ebp\n\t"
-	        "mov %%r8, %%rdi\n\t"
-	        "call *%%r9\n\t"
-	        "mov %1, %%eax\n\t"
-	        "xor %%edi, %%edi\n\t"
-	        "syscall\n\t"
-	        "1:\tret"
-	        :
-	        : "i"(SYS_clone), "i"(SYS_exit));
-	(void)flags, (void)stack_top, (void)function, (void)question;
+	question->answer->result = exchange(question);
 }
 
 void broker_ask(struct broker_request *request, const char *path, broker_take *take,
@@ -172,8 +152,8 @@ void broker_ask(struct broker_request *request, const char *path, broker_take *t
 	request->pid = (uint32_t)native_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
 	native_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof(mask), 0, 0);
 	if (name[0])
-		result = start(CLONE_VM | CLONE_VFORK | CLONE_THREAD | CLONE_SIGHAND, stack + sizeof(stack),
-		               help, &question);
+		result = thread_start(CLONE_VM | CLONE_VFORK | CLONE_THREAD | CLONE_SIGHAND,
+		                      stack + sizeof(stack), help, &question);
 	native_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
 	if (result < 0)
 		answer->result = result;

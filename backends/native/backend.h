@@ -12,6 +12,8 @@
 
 struct native_domain;
 
+#define NATIVE_WHY_SIZE 128 /* bytes of a sentence on a failed domain */
+
 struct native_backend {
 	const char *name;
 
@@ -58,6 +60,18 @@ struct native_backend {
 	/* In the child of a fork, whose only thread is outside: the domain's memory is as it was in the
 	 * parent, but the stacks of a shared one are new and open. May be NULL. */
 	void (*forked)(const struct native_domain *domain);
+
+	/* NULL, or domains are other processes' memory. */
+	const struct native_remote *remote;
+};
+
+/* A domain that the broker's server has (server.c): of it the gate alone is mapped, and what it needs to
+ * reach the server by. */
+struct native_remote {
+	long (*connect)(const struct native_domain *domain, int channel); /* maps it. 0 or -errno */
+	void (*disconnect)(const struct native_domain *domain);           /* in the child of a fork */
+	bool (*is_entered)(const struct native_domain *domain);
+	void (*read_failure)(const struct native_domain *domain, char why[NATIVE_WHY_SIZE]);
 };
 
 /* Registers a backend: place it at file scope. */

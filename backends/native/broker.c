@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "native/served.h"
 #include "native/shared.h"
 
 #define BACKLOG         64
@@ -49,18 +50,10 @@ static unsigned next_connection;
 /* ---- processes --------------------------------------------------------------------------------------------
  */
 
-static bool has_clients(unsigned index)
-{
-	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++)
-		if (shared_is_client(i, index))
-			return true;
-	return false;
-}
-
 static void free_ended(void)
 {
 	for (unsigned i = 1; i < BROKER_PROCESSES_MAX; i++)
-		if (processes[i].ended && !has_clients(i))
+		if (processes[i].ended && !shared_has_client(i))
 			processes[i] = (struct process){0};
 }
 
@@ -123,6 +116,7 @@ static bool fill_in(struct process *process, const struct connection *from)
 	process->pid = from->peer.pid;
 	process->ticket = 0;
 	process->shared.pid = from->request.pid;
+	process->shared.outer = from->peer.pid;
 	process->shared.uid = from->peer.uid;
 	process->shared.gid = from->peer.gid;
 	return true;
@@ -170,7 +164,7 @@ static void answer_with(struct connection *connection, struct broker_answer *ans
 	                        .cmsg_type = SCM_RIGHTS}};
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 
-	if (descriptors[0] >= 0) {
+	if (descriptors[0] >= 0 && descriptors[1] >= 0) {
 		memcpy(CMSG_DATA(&control.header), descriptors, 2 * sizeof(int));
 		message.msg_control = &control;
 		message.msg_controllen = sizeof(control);
@@ -244,6 +238,9 @@ static long serve_known(struct connection *from, struct process *process, struct
 		return shared_is_client(request->number, index) ? SHARED_WAIT : 0;
 	case BROKER_FORK:
 		return reserve_child(process);
+	case BROKER_CHANNEL:
+		answer->number = request->number;
+		return shared_channel(request->number, index, descriptors);
 	case BROKER_FAIL:
 		shared_fail(request->number, index, request->text);
 		return 0;
@@ -369,27 +366,34 @@ static void retry_waiting(void)
 	for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
 		if (connections[i].socket >= 0 && connections[i].received)
 			try(&connections[i]);
+	shared_sweep();
 	free_ended();
 }
 
 static _Noreturn void run(int listener, int stop, int signals)
 {
 	for (;;) {
-		struct pollfd sources[3 + BROKER_PROCESSES_MAX + CONNECTIONS_MAX] = {
+		struct pollfd sources[3 + BROKER_PROCESSES_MAX + CONNECTIONS_MAX + SHARED_DOMAINS_MAX] = {
 		        {listener, POLLIN, 0}, {stop, 0, 0}, {signals, POLLIN, 0}};
 		struct pollfd *of_processes = &sources[3],
-		              *of_connections = &sources[3 + BROKER_PROCESSES_MAX];
+		              *of_connections = of_processes + BROKER_PROCESSES_MAX,
+		              *of_servers = of_connections + CONNECTIONS_MAX;
 
 		for (unsigned i = 0; i < BROKER_PROCESSES_MAX; i++)
 			of_processes[i] =
 			        (struct pollfd){processes[i].pid ? processes[i].pidfd : -1, POLLIN, 0};
 		for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
 			of_connections[i] = (struct pollfd){connections[i].socket, POLLIN, 0};
+		for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
+			of_servers[i] = (struct pollfd){shared_control(i), POLLIN, 0};
 		poll(sources, sizeof(sources) / sizeof(sources[0]), shared_watch() ? WATCH_MILLIS : -1);
 		if (sources[1].revents)
 			exit(0); /* helpers die with it */
 		if (sources[2].revents)
 			reap_children(signals);
+		for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
+			if (of_servers[i].revents)
+				shared_hear(i);
 		end_gone();
 		for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
 			if (of_connections[i].revents)
@@ -427,7 +431,7 @@ static int listen_at(const char *name)
 	return listener;
 }
 
-int broker_start(struct broker *broker)
+int broker_start(struct broker *broker, const char *backend)
 {
 	int stop[2], listener, signals;
 	sigset_t set;
@@ -447,7 +451,9 @@ int broker_start(struct broker *broker)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		prctl(PR_SET_DUMPABLE, 0);
 		close(stop[1]);
+		native_backend = native_backend_find(backend);
 		memcpy(secret, broker->secret, sizeof(secret));
+		served_start(broker->name, broker->secret);
 		for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
 			connections[i] = (struct connection){.socket = -1, .image = -1};
 		sigemptyset(&set);

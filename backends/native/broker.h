@@ -26,24 +26,28 @@
 #define BROKER_NO_DOMAIN     NATIVE_DOMAINS_MAX
 
 enum broker_kind {
-	BROKER_START,  /* the process executes another program: it has left all domains */
-	BROKER_ATTACH, /* the image in the descriptor, for `number`'s stubs: memory and image copy, by
-	                  descriptors */
-	BROKER_JOIN,   /* a library that one attached calls, `number`: the same */
-	BROKER_READY,  /* init of `number` has returned `value` */
-	BROKER_LEAVE,  /* leaves `number`: answered when its teardown function has returned */
-	BROKER_FORK,   /* there will be a child: a ticket for it */
-	BROKER_CLAIM,  /* the child, with ticket `value`: attached to what its parent is */
-	BROKER_CANCEL, /* there is no child with ticket `value` */
-	BROKER_FAIL,   /* a call of `number` did what `text` says */
+	BROKER_START,   /* the process executes another program: it has left all domains */
+	BROKER_ATTACH,  /* the image in the descriptor, for `number`'s stubs: memory and image copy, by
+	                   descriptors */
+	BROKER_JOIN,    /* a library that one attached calls, `number`: the same */
+	BROKER_READY,   /* init of `number` has returned `value` */
+	BROKER_LEAVE,   /* leaves `number`: answered when its teardown function has returned */
+	BROKER_FORK,    /* there will be a child: a ticket for it */
+	BROKER_CLAIM,   /* the child, with ticket `value`: attached to what its parent is */
+	BROKER_CANCEL,  /* there is no child with ticket `value` */
+	BROKER_FAIL,    /* a call of `number` did what `text` says */
+	BROKER_CHANNEL, /* the child's way to the server of `number`, by descriptor (backends with `remote`)
+	                 */
 };
 
 struct broker_request {
 	char secret[BROKER_SECRET_SIZE];
-	uint32_t kind;   /* enum broker_kind */
-	uint32_t pid;    /* in the process's own namespace */
-	uint32_t number; /* of a domain, or BROKER_NO_DOMAIN */
-	uint32_t count;  /* BROKER_ATTACH: of the stubs, as `interface` */
+	uint32_t kind;    /* enum broker_kind */
+	uint32_t pid;     /* in the process's own namespace */
+	uint32_t number;  /* of a domain; BROKER_ATTACH of a private one: which it shall have */
+	uint32_t from;    /* BROKER_ATTACH: of the shared library that asks, or BROKER_NO_DOMAIN */
+	uint32_t private; /* BROKER_ATTACH: not 0: for this process alone */
+	uint32_t count;   /* BROKER_ATTACH: of the stubs, as `interface` */
 	uint64_t interface;
 	int64_t value;
 	char text[NATIVE_WHY_SIZE];
@@ -52,6 +56,7 @@ struct broker_request {
 struct broker_answer {
 	int64_t result; /* 0, a ticket, or -errno with a sentence in `reason`, or none */
 	uint32_t number;
+	uint32_t private;
 	uint32_t first_slot;
 	uint32_t initialise; /* not 0: this process runs init, and others wait until it says BROKER_READY */
 	uint64_t device, inode;            /* of the image */
@@ -69,8 +74,8 @@ struct broker {
 	char name[BROKER_NAME_SIZE], secret[BROKER_SECRET_SIZE];
 };
 
-/* Starts the broker of a run. 0 or -errno. */
-int broker_start(struct broker *broker);
+/* Starts the broker of a run on the backend. 0 or -errno. */
+int broker_start(struct broker *broker, const char *backend);
 
 /* The run's processes are gone. *usage: what the broker and its helpers have used. */
 void broker_stop(struct broker *broker, struct rusage *usage);

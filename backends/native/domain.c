@@ -173,6 +173,12 @@ static void forget(struct native_domain *domain)
 /* ---- the broker -------------------------------------------------------------------------------------------
  */
 
+/* The broker knows this process as a client. */
+static bool is_brokered(const struct native_domain *domain)
+{
+	return domain->shared || native_backend->remote;
+}
+
 static struct broker_answer ask(enum broker_kind kind, unsigned number, int64_t value)
 {
 	struct broker_request request = {.kind = kind, .number = number, .value = value};
@@ -201,7 +207,9 @@ static long take_shared(struct broker_answer *answer, int memory, int image)
 	error = load_read(image, &domain->plan.bytes, &domain->plan.size);
 	if (!error) {
 		wrong = image_parse(domain->plan.bytes, domain->plan.size, &domain->plan);
-		error = wrong ? -ENOEXEC : map_domain(domain, memory);
+		error = wrong                    ? -ENOEXEC
+		        : native_backend->remote ? native_backend->remote->connect(domain, memory)
+		                                 : map_domain(domain, memory);
 	}
 	if (error)
 		forget(domain);
@@ -222,9 +230,12 @@ static bool is_called(unsigned number)
 /* Are threads inside, besides this one if it is let in by open_domain()? */
 static bool is_entered(const struct native_domain *domain)
 {
-	uint64_t opened = open_domain(domain);
 	unsigned inside = 0;
+	uint64_t opened;
 
+	if (native_backend->remote)
+		return native_backend->remote->is_entered(domain);
+	opened = open_domain(domain);
 	for (unsigned i = 0; i < domain->slot_count; i++)
 		inside += domain_is_inside(domain_gate(domain), domain->base, domain->first_slot + i);
 	close_domain(domain, opened);
@@ -233,7 +244,7 @@ static bool is_entered(const struct native_domain *domain)
 
 static void leave(struct native_domain *domain)
 {
-	if (domain->shared)
+	if (is_brokered(domain))
 		ask(BROKER_LEAVE, domain_number(domain), 0);
 	else if (domain->plan.teardown)
 		call_inside(domain, domain->plan.teardown, (uint64_t)&domain_gate_data(domain)->clients[0]);
@@ -453,19 +464,23 @@ static long join(struct broker_request *request, const char *path, struct native
 
 static long find_or_join(const struct request *wanted, struct native_domain **found)
 {
-	struct broker_request request = {.kind = BROKER_ATTACH,
-	                                 .number = wanted->from && wanted->from->shared
-	                                                   ? domain_number(wanted->from)
-	                                                   : BROKER_NO_DOMAIN,
-	                                 .count = wanted->count,
-	                                 .interface = wanted->interface};
+	const struct native_domain *free = find_free();
+	struct broker_request request = {
+	        .kind = BROKER_ATTACH,
+	        .number = free ? domain_number(free) : BROKER_NO_DOMAIN,
+	        .from = wanted->from && wanted->from->shared ? domain_number(wanted->from) : BROKER_NO_DOMAIN,
+	        .private = !wanted->shared,
+	        .count = wanted->count,
+	        .interface = wanted->interface};
 	struct stat status;
 	long error = native_call(SYS_newfstatat, AT_FDCWD, (long)wanted->path, (long)&status, 0, 0, 0);
 
 	if (error)
 		return error;
 	*found = find_attached(status.st_dev, status.st_ino);
-	return *found ? check_attached(*found, wanted) : join(&request, wanted->path, found);
+	if (*found)
+		return check_attached(*found, wanted);
+	return free ? join(&request, wanted->path, found) : -ENOSPC;
 }
 
 /* ---- the system call ---- */
@@ -485,7 +500,8 @@ static long attach(const struct request *request)
 
 	if (request->from && request->from->shared && !request->shared)
 		return -EPERM;
-	error = request->shared ? find_or_join(request, &domain) : find_or_create(request, &domain);
+	error = request->shared || native_backend->remote ? find_or_join(request, &domain)
+	                                                  : find_or_create(request, &domain);
 	if (error)
 		return error;
 	if (request->from && native_backend->nest)
@@ -535,6 +551,24 @@ static void forget_threads(const struct native_domain *domain)
 			domain_gate(domain)->inside[domain->first_slot + i] = 0;
 }
 
+/* In the thread that asks. */
+static long take_channel(struct broker_answer *answer, int channel, int image)
+{
+	(void)image;
+	return native_backend->remote->connect(&domains[answer->number], channel);
+}
+
+/* The child's own way to the server. */
+static long reconnect(const struct native_domain *domain)
+{
+	struct broker_request request = {.kind = BROKER_CHANNEL, .number = domain_number(domain)};
+	struct broker_answer answer;
+
+	native_backend->remote->disconnect(domain);
+	broker_ask(&request, NULL, take_channel, &answer);
+	return answer.result;
+}
+
 /* The child is a client of its own: with thread slots of its own where domains are shared. */
 static void become_child(long ticket)
 {
@@ -553,6 +587,10 @@ static void become_child(long ticket)
 
 		if (!domain->base)
 			continue;
+		if (native_backend->remote) {
+			error = reconnect(domain);
+			continue;
+		}
 		if (domain->shared) {
 			unmap_stacks(domain);
 			domain->first_slot = answer.first_slot;
@@ -571,10 +609,10 @@ static void become_child(long ticket)
 		native_call(SYS_kill, native_call(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
 }
 
-static bool has_shared(void)
+static bool has_brokered(void)
 {
 	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++)
-		if (domains[i].base && domains[i].shared)
+		if (domains[i].base && is_brokered(&domains[i]))
 			return true;
 	return false;
 }
@@ -586,7 +624,7 @@ long domain_fork(unsigned long flags, long parent_id, long child_id, long storag
 
 	take_lock();
 	native_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof(mask), 0, 0);
-	if (has_shared())
+	if (has_brokered())
 		ticket = ask(BROKER_FORK, 0, 0).result;
 	child = ticket < 0 ? ticket : native_call(SYS_clone, (long)flags, 0, parent_id, child_id, storage, 0);
 	if (child == 0)
@@ -596,6 +634,21 @@ long domain_fork(unsigned long flags, long parent_id, long child_id, long storag
 	native_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
 	release_lock();
 	return child;
+}
+
+/* ---- servers ----------------------------------------------------------------------------------------------
+ */
+
+struct native_domain *domain_adopt(const struct image_plan *plan, unsigned number, bool shared, int memory)
+{
+	struct native_domain *domain = &domains[number];
+
+	*domain = (struct native_domain){.base = PORTCULLIS_DOMAINS_START + number * PORTCULLIS_DOMAIN_SIZE,
+	                                 .plan = *plan,
+	                                 .shared = shared,
+	                                 .slot_count = 1,
+	                                 .by_application = true};
+	return map_domain(domain, memory) ? NULL : domain;
 }
 
 /* ---- what became of them ----------------------------------------------------------------------------------
@@ -623,8 +676,13 @@ void domain_fail(const struct native_domain *domain, const char *why)
 /* Of a domain that has failed: a copy, for its memory may be closed. */
 static void read_failure(const struct native_domain *domain, char text[NATIVE_WHY_SIZE])
 {
-	uint64_t opened = open_domain(domain);
+	uint64_t opened;
 
+	if (native_backend->remote) {
+		native_backend->remote->read_failure(domain, text);
+		return;
+	}
+	opened = open_domain(domain);
 	if (__atomic_load_n(&domain_gate(domain)->failed, __ATOMIC_ACQUIRE))
 		memcpy(text, domain_gate(domain)->why, NATIVE_WHY_SIZE);
 	close_domain(domain, opened);

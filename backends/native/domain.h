@@ -8,7 +8,6 @@
 
 #define NATIVE_DOMAINS_MAX   ((PORTCULLIS_DOMAINS_END - PORTCULLIS_DOMAINS_START) / PORTCULLIS_DOMAIN_SIZE)
 #define NATIVE_PRIVATE_SLOTS 64 /* threads that can be inside a private domain at once */
-#define NATIVE_WHY_SIZE      128
 
 /*
  * The first part of a gate data's backend part (abi.h), the runtime's. A gate changes the word of the thread
@@ -97,6 +96,10 @@ long domain_fork(unsigned long flags, long parent_id, long child_id, long storag
  * PORTCULLIS_FAILED from now on. The caller has no rights of the domain open.
  */
 void domain_fail(const struct native_domain *domain, const char *why);
+
+/* In a server: the domain whose server it is, with the stack of slot 0, mapped from `memory`. NULL: it cannot
+ * be. */
+struct native_domain *domain_adopt(const struct image_plan *plan, unsigned number, bool shared, int memory);
 
 /* Where a fault at `instruction` on `address` continues: the fixup of an argument copy. 0: it is none of one.
  */

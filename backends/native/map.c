@@ -104,8 +104,8 @@ void unmap_domain(const struct native_domain *domain)
 	native_call(SYS_munmap, (long)domain->base, PORTCULLIS_DOMAIN_SIZE, 0, 0, 0, 0);
 }
 
-/* Calls function(argument) on another stack. RBX keeps this one. */
-__attribute__((naked)) static void call_on(uint64_t top, uint64_t function, uint64_t argument)
+/* RBX keeps this stack. */
+__attribute__((naked)) uint64_t map_call(uint64_t top, uint64_t function, uint64_t argument)
 {
 	__asm__("push %rbx\n\t"
 	        "mov %rsp, %rbx\n\t"
@@ -128,6 +128,6 @@ long map_and_tear_down(const struct image_plan *plan, unsigned number, int memor
 	long error = map_domain(&domain, memory);
 
 	if (!error)
-		call_on(domain_stack_top(&domain, 0), image_base(&domain) + plan->teardown, client);
+		map_call(domain_stack_top(&domain, 0), image_base(&domain) + plan->teardown, client);
 	return error;
 }

@@ -316,7 +316,7 @@ static bool execute(const struct plan_line *line, uint64_t repetition, unsigned 
 		fprintf(stderr, "portcullis-native: no pipe: %s\n", strerror(errno));
 		exit(1);
 	}
-	error = broker_start(&broker);
+	error = broker_start(&broker, line->backend);
 	if (error) {
 		fprintf(stderr, "portcullis-native: no broker: %s\n", strerror(-error));
 		exit(1);

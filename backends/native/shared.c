@@ -1,3 +1,4 @@
+#include "native/served.h"
 #include "native/shared.h"
 
 #include <errno.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,28 +24,45 @@ enum state { NONE, RESERVED, ATTACHED, LEAVING };
 
 static struct shared {
 	bool used;
+	unsigned number;
+	unsigned owner;    /* index of the process whose private domain it is, 0: it is shared */
 	int memory, image; /* memfds: the domain, each byte at its offset there; the image file's bytes */
 	struct image_plan plan;
 	uint64_t device, inode;
-	uid_t owner;
+	uid_t owner_uid;
 	struct portcullis_gate_data
 	        *data; /* the library can change it: nothing is believed that is read there */
 	bool ready, failed;
+	bool started;         /* init has returned, ... */
+	long result;          /* ... this */
+	char why[NATIVE_WHY_SIZE]; /* a sentence on that, or none */
 	unsigned initialiser; /* index of the process, 0: none */
 	enum state clients[BROKER_PROCESSES_MAX];
-	uint64_t ids[BROKER_PROCESSES_MAX];
 	bool calls[NATIVE_DOMAINS_MAX];
+	bool calls_others; /* its server has attached to libraries */
 
 	/* The helper that runs a teardown function. */
 	pid_t undertaker; /* 0: there is none */
-	unsigned torn;    /* index of the process that leaves */
+	unsigned torn;    /* index of the process whose departure is under way, 0: none is */
 	time_t deadline;
-} domains[NATIVE_DOMAINS_MAX];
+
+	struct served served; /* where the backend has `remote` */
+} domains[SHARED_DOMAINS_MAX];
 static uint64_t last_id;
+
+/* The shared domain of that number, or (index not 0) the private one of the process. NULL: there is none. */
+static struct shared *lookup(unsigned number, unsigned index)
+{
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
+		if (domains[i].used && domains[i].number == number &&
+		    (!domains[i].owner || domains[i].owner == index))
+			return &domains[i];
+	return NULL;
+}
 
 static uint64_t base_of(const struct shared *domain)
 {
-	return PORTCULLIS_DOMAINS_START + (uint64_t)(domain - domains) * PORTCULLIS_DOMAIN_SIZE;
+	return PORTCULLIS_DOMAINS_START + domain->number * PORTCULLIS_DOMAIN_SIZE;
 }
 
 static uint64_t client_address(const struct shared *domain, unsigned index)
@@ -87,9 +106,10 @@ static void destroy(struct shared *domain)
 		munmap(domain->data, PORTCULLIS_GATE_DATA_SIZE);
 	if (domain->plan.bytes)
 		load_forget(domain->plan.bytes, domain->plan.size);
+	served_end(&domain->served);
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX && !domain->owner; i++)
+		domains[i].calls[domain->number] = false;
 	memset(domain, 0, sizeof(*domain));
-	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++)
-		domains[i].calls[domain - domains] = false;
 }
 
 static long make_image(struct shared *domain)
@@ -137,26 +157,41 @@ static long make_memory(struct shared *domain)
 
 static struct shared *find_free(void)
 {
-	for (unsigned i = NATIVE_DOMAINS_MAX; i-- > 0;)
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
 		if (!domains[i].used)
 			return &domains[i];
 	return NULL;
 }
 
-static long create(int file, const struct stat *status, struct broker_answer *answer, struct shared **created)
+/* Of a shared domain: from above, so that it is free in most processes. -1: all are taken. */
+static int free_number(void)
+{
+	for (int number = NATIVE_DOMAINS_MAX - 1; number >= 0; number--)
+		if (!lookup((unsigned)number, 0))
+			return number;
+	return -1;
+}
+
+/* `owner`: 0, or the process whose own `number` it is. */
+static long create(int file, const struct stat *status, unsigned owner, unsigned number,
+                   struct broker_answer *answer, struct shared **created)
 {
 	struct shared *domain = find_free();
+	int chosen = owner ? (int)number : free_number();
 	const char *wrong;
 	long error;
 
-	if (!domain)
+	if (!domain || chosen < 0)
 		return -ENOSPC;
 	*domain = (struct shared){.used = true,
+	                          .number = (unsigned)chosen,
+	                          .owner = owner,
 	                          .memory = -1,
 	                          .image = -1,
 	                          .device = status->st_dev,
 	                          .inode = status->st_ino,
-	                          .owner = status->st_uid};
+
+	                          .owner_uid = status->st_uid};
 	error = load_read(file, &domain->plan.bytes, &domain->plan.size);
 	if (!error) {
 		wrong = image_parse(domain->plan.bytes, domain->plan.size, &domain->plan);
@@ -175,11 +210,11 @@ static long create(int file, const struct stat *status, struct broker_answer *an
 	return error;
 }
 
-static struct shared *find(const struct stat *status)
+static struct shared *find(const struct stat *status, unsigned owner)
 {
-	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++)
-		if (domains[i].used && !domains[i].failed && domains[i].device == status->st_dev &&
-		    domains[i].inode == status->st_ino)
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
+		if (domains[i].used && !domains[i].failed && domains[i].owner == owner &&
+		    domains[i].device == status->st_dev && domains[i].inode == status->st_ino)
 			return &domains[i];
 	return NULL;
 }
@@ -194,6 +229,7 @@ static void fail(struct shared *domain, const char *why)
 	domain->failed = true;
 	snprintf(gate->why, sizeof(gate->why), "%s", why);
 	domain_close_gate(gate);
+	served_fail(&domain->served, why);
 }
 
 /* ---- clients ----------------------------------------------------------------------------------------------
@@ -207,7 +243,7 @@ static bool may_share(const struct shared *domain, uint32_t uid)
 	case PORTCULLIS_SHARE_ANY:
 		return true;
 	case PORTCULLIS_SHARE_OWNER:
-		return uid == domain->owner;
+		return uid == domain->owner_uid;
 	case PORTCULLIS_SHARE_USERS:
 		for (unsigned i = 0; i < image->share_user_count; i++)
 			if (image->share_users[i] == uid)
@@ -234,20 +270,31 @@ static void set_threads(struct shared *domain, unsigned first, unsigned index, b
 	}
 }
 
-static void add_client(struct shared *domain, const struct shared_process *process)
+static void write_client(struct shared *domain, const struct shared_process *process)
 {
 	unsigned index = process->index;
 
-	domain->clients[index] = ATTACHED;
-	domain->ids[index] = ++last_id;
 	domain->data->clients[index] =
-	        (struct portcullis_client){last_id, index, process->pid, process->uid, process->gid};
+	        (struct portcullis_client){++last_id, index, process->pid, process->uid, process->gid};
 	set_threads(domain, index * BROKER_SLOTS, index, true);
+}
+
+/* 0 or -errno. */
+static long add_client(struct shared *domain, const struct shared_process *process)
+{
+	long error = 0;
+
+	write_client(domain, process);
+	if (native_backend->remote)
+		error = served_add(&domain->served, process->index, process->outer);
+	domain->clients[process->index] = error ? NONE : ATTACHED;
+	return error;
 }
 
 static void remove_client(struct shared *domain, unsigned index)
 {
 	domain->clients[index] = NONE;
+	served_drop(&domain->served, index);
 	if (domain->initialiser == index)
 		domain->initialiser = 0;
 	domain->data->clients[index] = (struct portcullis_client){0};
@@ -280,33 +327,69 @@ static bool is_deserted(const struct shared *domain)
 	return leaving;
 }
 
+static long begin_server(struct shared *domain)
+{
+	const struct server_task task = {.plan = &domain->plan,
+	                                 .number = domain->number,
+	                                 .shared = !domain->owner,
+	                                 .ready = domain->started,
+	                                 .memory = domain->memory};
+
+	return served_begin(&domain->served, &task);
+}
+
+/* The domain's server calls init, for the first process that asks. 0: it has returned. */
+static long start_server(struct shared *domain, const struct shared_process *process)
+{
+	long error = 0;
+
+	if (domain->started)
+		return domain->result;
+	if (!domain->served.pid) {
+		domain->initialiser = process->index;
+		write_client(domain, process);
+		set_threads(domain, 0, process->index, true);
+		error = begin_server(domain);
+	}
+	return error ? error : SHARED_WAIT;
+}
+
 static long join(struct shared *domain, const struct shared_process *process, struct broker_answer *answer,
                  int descriptors[2])
 {
+	bool remote = native_backend->remote;
+	long error;
+
 	if (domain->clients[process->index] != NONE)
-		return -EEXIST;
-	if ((!domain->ready && domain->initialiser) || is_deserted(domain))
+		return domain->clients[process->index] == LEAVING ? SHARED_WAIT : -EEXIST;
+	if ((!domain->ready && domain->initialiser && !remote) || is_deserted(domain))
 		return SHARED_WAIT;
-	answer->initialise = !domain->ready;
-	if (!domain->ready)
+	error = remote ? start_server(domain, process) : 0;
+	memcpy(answer->reason, domain->why, sizeof(answer->reason));
+	if (!error)
+		error = add_client(domain, process);
+	if (error)
+		return error;
+	answer->initialise = !domain->ready && !remote;
+	if (answer->initialise)
 		domain->initialiser = process->index;
-	add_client(domain, process);
-	answer->number = (uint32_t)(domain - domains);
+	answer->number = domain->number;
+	answer->private = domain->owner;
 	answer->first_slot = process->index * BROKER_SLOTS;
 	answer->device = domain->device;
 	answer->inode = domain->inode;
-	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++)
+	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX && !remote; i++)
 		answer->calls[i] = domain->calls[i];
-	descriptors[0] = domain->memory;
+	descriptors[0] = remote ? domain->served.descriptors[process->index] : domain->memory;
 	descriptors[1] = domain->image;
 	return 0;
 }
 
 /* Stubs in a shared library lead to the same place in every process: all its clients must have what it calls.
  */
-static long check_caller(unsigned from, struct broker_answer *answer)
+static long check_caller(const struct shared *from, struct broker_answer *answer)
 {
-	if (from >= NATIVE_DOMAINS_MAX || !domains[from].used || count_clients(&domains[from]) <= 1)
+	if (!from || count_clients(from) <= 1)
 		return 0;
 	snprintf(answer->reason, sizeof(answer->reason), SENTENCE_BUSY);
 	return -EBUSY;
@@ -316,54 +399,71 @@ static long check(const struct shared *domain, const struct broker_request *requ
 {
 	const struct portcullis_image *image = &domain->plan.descriptor;
 
-	if (!may_share(domain, uid))
+	if (!domain->owner && !may_share(domain, uid))
 		return -EPERM;
 	return image->interface == request->interface && image->entry_count == request->count ? 0 : -ESTALE;
+}
+
+static void note_caller(struct shared *from, const struct shared *domain, pid_t process)
+{
+	if (from)
+		from->calls[domain->number] = true;
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
+		if (domains[i].used && domains[i].served.pid == process)
+			domains[i].calls_others = true;
 }
 
 long shared_attach(int image, const struct broker_request *request, const struct shared_process *process,
                    struct broker_answer *answer, int descriptors[2])
 {
-	struct shared *domain;
+	unsigned owner = request->private && native_backend->remote ? process->index : 0;
+	struct shared *from = lookup(request->from, 0), *domain;
 	struct stat status;
 	long error;
 
-	if (image < 0 || fstat(image, &status) < 0)
+	if (image < 0 || fstat(image, &status) < 0 || request->number > NATIVE_DOMAINS_MAX)
 		return -EINVAL;
-	error = check_caller(request->number, answer);
-	domain = find(&status);
+	error = check_caller(from, answer);
+	domain = find(&status, owner);
 	if (!error && !domain)
-		error = create(image, &status, answer, &domain);
+		error = create(image, &status, owner, request->number, answer, &domain);
 	if (error)
 		return error;
 	error = check(domain, request, process->uid);
 	if (!error)
 		error = join(domain, process, answer, descriptors);
-	if (error && !count_clients(domain))
+	if (!error)
+		note_caller(from, domain, process->outer);
+	else if (error != SHARED_WAIT && !count_clients(domain))
 		destroy(domain);
-	if (!error && request->number < NATIVE_DOMAINS_MAX && domains[request->number].used)
-		domains[request->number].calls[domain - domains] = true;
 	return error;
 }
 
 long shared_join(unsigned number, const struct shared_process *process, struct broker_answer *answer,
                  int descriptors[2])
 {
-	if (number >= NATIVE_DOMAINS_MAX || !domains[number].used)
+	struct shared *domain = lookup(number, 0);
+
+	if (!domain)
 		return -EINVAL;
-	if (!may_share(&domains[number], process->uid))
-		return -EPERM;
-	return join(&domains[number], process, answer, descriptors);
+	return may_share(domain, process->uid) ? join(domain, process, answer, descriptors) : -EPERM;
+}
+
+static void set_ready(struct shared *domain, long result)
+{
+	domain->initialiser = 0;
+	domain->started = true;
+	domain->result = result < 0 ? result : 0;
+	domain->ready = result >= 0;
 }
 
 long shared_ready(unsigned number, const struct shared_process *process, long result)
 {
-	struct shared *domain = &domains[number];
+	struct shared *domain = lookup(number, 0);
 
-	if (number >= NATIVE_DOMAINS_MAX || !domain->used || domain->initialiser != process->index)
+	if (!domain || domain->initialiser != process->index)
 		return -EINVAL;
-	domain->initialiser = 0;
-	domain->ready = result >= 0;
+	set_ready(domain, result);
 	if (result < 0)
 		remove_client(domain, process->index);
 	return 0;
@@ -376,8 +476,7 @@ static _Noreturn void tear_down(const struct shared *domain, unsigned index)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_DUMPABLE, 0);
-	_exit(map_and_tear_down(&domain->plan, (unsigned)(domain - domains), domain->memory,
-	                        client_address(domain, index))
+	_exit(map_and_tear_down(&domain->plan, domain->number, domain->memory, client_address(domain, index))
 	              ? 1
 	              : 0);
 }
@@ -389,9 +488,9 @@ static void bury_next(struct shared *domain)
 
 	while (index < BROKER_PROCESSES_MAX && domain->clients[index] != LEAVING)
 		index++;
-	if (domain->undertaker || index == BROKER_PROCESSES_MAX)
+	if (domain->torn || index == BROKER_PROCESSES_MAX)
 		return;
-	if (domain->failed || !domain->ready || !domain->plan.teardown) {
+	if (domain->failed || !domain->ready || (!domain->plan.teardown && !native_backend->remote)) {
 		remove_client(domain, index);
 		if (domain->used)
 			bury_next(domain);
@@ -400,105 +499,263 @@ static void bury_next(struct shared *domain)
 	set_threads(domain, 0, index, true);
 	domain->torn = index;
 	domain->deadline = now() + TEARDOWN_SECONDS;
+	if (native_backend->remote) {
+		served_remove(&domain->served, index, client_address(domain, index));
+		return;
+	}
 	domain->undertaker = fork();
 	if (domain->undertaker == 0)
 		tear_down(domain, index);
 	if (domain->undertaker < 0) {
 		domain->undertaker = 0;
+		domain->torn = 0;
 		fail(domain, "its teardown function could not be run");
 		bury_next(domain);
 	}
 }
 
+/* The departure that was under way is over. */
+static void buried(struct shared *domain)
+{
+	unsigned index = domain->torn;
+
+	domain->torn = 0;
+	if (index)
+		remove_client(domain, index);
+	if (domain->used)
+		bury_next(domain);
+}
+
+static void undertaker_ended(struct shared *domain, int status)
+{
+	domain->undertaker = 0;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		fail(domain, "its teardown function did not return");
+	else if (status)
+		fail(domain, "its teardown function crashed");
+	buried(domain);
+}
+
+static void server_ended(struct shared *domain, int status)
+{
+	char why[NATIVE_WHY_SIZE] = "its server could not be started";
+
+	if (!WIFSIGNALED(status) && WEXITSTATUS(status) == SERVER_NO_COPIES)
+		snprintf(why, sizeof(why), "its argument copies are not this version's");
+	close(domain->served.control);
+	domain->served.pid = 0;
+	if (WIFSIGNALED(status))
+		snprintf(why, sizeof(why), "its server was ended by signal %d (%s)", WTERMSIG(status),
+		         strsignal(WTERMSIG(status)));
+	if (domain->started)
+		fail(domain, why);
+	else
+		set_ready(domain, -EINTR);
+	memcpy(domain->why, why, sizeof(why));
+	buried(domain);
+}
+
 void shared_reap(pid_t child, int status)
 {
-	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++) {
-		struct shared *domain = &domains[i];
-
-		if (!domain->used || domain->undertaker != child)
-			continue;
-		domain->undertaker = 0;
-		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-			fail(domain, "its teardown function did not return");
-		else if (status)
-			fail(domain, "its teardown function crashed");
-		remove_client(domain, domain->torn);
-		if (domain->used)
-			bury_next(domain);
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++) {
+		if (domains[i].used && domains[i].undertaker == child)
+			undertaker_ended(&domains[i], status);
+		else if (domains[i].used && domains[i].served.pid == child)
+			server_ended(&domains[i], status);
 	}
+}
+
+int shared_control(unsigned domain)
+{
+	return domains[domain].used && domains[domain].served.pid ? domains[domain].served.control : -1;
+}
+
+void shared_hear(unsigned number)
+{
+	struct shared *domain = &domains[number];
+	struct server_message message;
+
+	if (shared_control(number) < 0 ||
+	    recv(domain->served.control, &message, sizeof(message), MSG_DONTWAIT) != sizeof(message))
+		return;
+	if (message.kind == SERVER_READY && !domain->started)
+		set_ready(domain, message.result);
+	else if (message.kind == SERVER_REMOVED && message.index == domain->torn)
+		buried(domain);
 }
 
 bool shared_watch(void)
 {
 	bool busy = false;
 
-	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++) {
-		if (!domains[i].used || !domains[i].undertaker)
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++) {
+		if (!domains[i].used || !domains[i].torn)
 			continue;
 		busy = true;
 		if (now() > domains[i].deadline)
-			kill(domains[i].undertaker, SIGKILL);
+			kill(native_backend->remote ? domains[i].served.pid : domains[i].undertaker, SIGKILL);
 	}
 	return busy;
 }
 
+void shared_sweep(void)
+{
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
+		if (domains[i].used && domains[i].started && !count_clients(&domains[i]))
+			destroy(&domains[i]);
+}
+
+static void leave(struct shared *domain, unsigned index)
+{
+	if (domain->clients[index] != ATTACHED)
+		return;
+	domain->clients[index] = LEAVING;
+	bury_next(domain);
+}
+
 void shared_leave(unsigned number, unsigned index)
 {
-	if (number >= NATIVE_DOMAINS_MAX || !domains[number].used ||
-	    domains[number].clients[index] != ATTACHED)
-		return;
-	domains[number].clients[index] = LEAVING;
-	bury_next(&domains[number]);
+	struct shared *domain = lookup(number, index);
+
+	if (domain)
+		leave(domain, index);
 }
 
 bool shared_is_client(unsigned number, unsigned index)
 {
-	return number < NATIVE_DOMAINS_MAX && domains[number].used && domains[number].clients[index] != NONE;
+	const struct shared *domain = lookup(number, index);
+
+	return domain && domain->clients[index] != NONE;
+}
+
+bool shared_has_client(unsigned index)
+{
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
+		if (domains[i].used && domains[i].clients[index] != NONE)
+			return true;
+	return false;
+}
+
+static void end(struct shared *domain, unsigned index)
+{
+	if (domain->clients[index] == RESERVED) {
+		remove_client(domain, index);
+		return;
+	}
+	if (native_backend->remote) /* its calls end in the server */
+		domain->initialiser = domain->initialiser == index ? 0 : domain->initialiser;
+	else if (domain->initialiser == index) /* others start it afresh */
+		fail(domain, "its init function did not return");
+	else if (domain->clients[index] == ATTACHED && is_inside(domain, index))
+		fail(domain, "a process was killed inside");
+	leave(domain, index);
 }
 
 void shared_end(unsigned index)
 {
-	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++) {
-		struct shared *domain = &domains[i];
-
-		if (!domain->used)
-			continue;
-		if (domain->clients[index] == RESERVED) {
-			remove_client(domain, index);
-			continue;
-		}
-		if (domain->initialiser == index) /* others start it afresh */
-			fail(domain, "its init function did not return");
-		else if (domain->clients[index] == ATTACHED && is_inside(domain, index))
-			fail(domain, "a process was killed inside");
-		shared_leave(i, index);
-	}
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
+		if (domains[i].used)
+			end(&domains[i], index);
 }
 
 /* ---- children ---------------------------------------------------------------------------------------------
  */
 
+static long copy_memory(int from, int to)
+{
+	static char bytes[65536];
+	off_t at = 0, end;
+	ssize_t size;
+
+	while ((at = lseek(from, at, SEEK_DATA)) >= 0) {
+		end = lseek(from, at, SEEK_HOLE);
+		while (at < end) {
+			size = pread(from, bytes,
+			             (size_t)(end - at) < sizeof(bytes) ? (size_t)(end - at) : sizeof(bytes),
+			             at);
+			if (size <= 0 || pwrite(to, bytes, (size_t)size, at) != size)
+				return -ENOMEM;
+			at += size;
+		}
+	}
+	return errno == ENXIO ? 0 : -errno;
+}
+
+/* A private domain for the child, as its parent's is now. */
+static long copy(const struct shared *original, unsigned child)
+{
+	const struct stat status = {
+	        .st_dev = original->device, .st_ino = original->inode, .st_uid = original->owner_uid};
+	struct broker_answer answer;
+	struct shared *domain;
+	long error = create(original->image, &status, child, original->number, &answer, &domain);
+
+	if (error)
+		return error;
+	domain->ready = domain->started = true;
+	domain->clients[child] = RESERVED;
+	error = copy_memory(original->memory, domain->memory);
+	if (error) {
+		destroy(domain);
+		return error;
+	}
+	memset(domain->data->clients, 0, sizeof(domain->data->clients));
+	memset(domain->data->threads, 0, sizeof(domain->data->threads));
+	domain->calls_others = original->calls_others;
+	return 0;
+}
+
 long shared_reserve(unsigned parent, unsigned child)
 {
-	long count = 0;
+	long count = 0, error = 0;
 
-	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++)
-		if (domains[i].used && domains[i].clients[parent] == ATTACHED) {
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX && !error; i++) {
+		if (!domains[i].used || domains[i].clients[parent] != ATTACHED)
+			continue;
+		if (domains[i].owner)
+			error = copy(&domains[i], child);
+		else
 			domains[i].clients[child] = RESERVED;
-			count++;
-		}
-	return count;
+		count++;
+	}
+	if (error)
+		shared_end(child);
+	return error ? error : count;
+}
+
+static void claim(struct shared *domain, const struct shared_process *child)
+{
+	bool failed = domain->owner && (domain->calls_others || begin_server(domain));
+
+	if (add_client(domain, child))
+		domain->clients[child->index] = NONE;
+	if (failed)
+		fail(domain, domain->calls_others ? "the copy of a library that calls others cannot be called"
+		                                  : "its server could not be started");
 }
 
 void shared_claim(const struct shared_process *child)
 {
-	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++)
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
 		if (domains[i].used && domains[i].clients[child->index] == RESERVED)
-			add_client(&domains[i], child);
+			claim(&domains[i], child);
+}
+
+long shared_channel(unsigned number, unsigned index, int descriptors[2])
+{
+	const struct shared *domain = lookup(number, index);
+
+	if (!domain || !domain->served.channels[index])
+		return -EINVAL;
+	descriptors[0] = domain->served.descriptors[index];
+	descriptors[1] = domain->image;
+	return 0;
 }
 
 void shared_fail(unsigned number, unsigned index, const char *why)
 {
-	if (shared_is_client(number, index))
-		fail(&domains[number], why);
+	struct shared *domain = lookup(number, index);
+
+	if (domain && domain->clients[index] != NONE)
+		fail(domain, why);
 }

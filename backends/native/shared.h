@@ -1,4 +1,7 @@
-/* The shared domains of a run, in the broker. */
+/*
+ * The shared domains of a run, in the broker; where the backend has `remote`, the private ones of its
+ * processes, too. A `number` names a shared domain, or a private one of the process that asks.
+ */
 #ifndef NATIVE_SHARED_H
 #define NATIVE_SHARED_H
 
@@ -9,6 +12,7 @@
 struct shared_process {
 	unsigned index;
 	uint32_t pid; /* in its own PID namespace */
+	pid_t outer;  /* in the broker's */
 	uint32_t uid, gid;
 };
 
@@ -30,6 +34,7 @@ long shared_ready(unsigned number, const struct shared_process *process, long re
 /* The process leaves; what it had is gone when shared_is_client() says so. */
 void shared_leave(unsigned number, unsigned index);
 bool shared_is_client(unsigned number, unsigned index);
+bool shared_has_client(unsigned index); /* of any domain */
 
 /* The process is gone, wherever it was. */
 void shared_end(unsigned index);
@@ -39,12 +44,24 @@ void shared_end(unsigned index);
 long shared_reserve(unsigned parent, unsigned child);
 void shared_claim(const struct shared_process *child);
 
-void shared_fail(unsigned number, unsigned index, const char *why); /* a client says that it has failed */
+void shared_fail(unsigned number, unsigned index, const char *why); /* a client says so */
 
 /* A child of the broker's has ended. */
 void shared_reap(pid_t child, int status);
 
+/* BROKER_CHANNEL: 0 with `descriptors` filled in, or -EINVAL. */
+long shared_channel(unsigned number, unsigned index, int descriptors[2]);
+
+/* For the broker's loop, of domains 0 to SHARED_DOMAINS_MAX - 1: the server's socket, or -1; it has something
+ * to say. */
+#define SHARED_DOMAINS_MAX 512
+int shared_control(unsigned domain);
+void shared_hear(unsigned domain);
+
 /* Ends teardown functions that take too long. True: one is going on. */
 bool shared_watch(void);
+
+/* What nobody waits for any more is gone. */
+void shared_sweep(void);
 
 #endif

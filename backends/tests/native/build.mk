@@ -16,3 +16,7 @@ TESTS += $(BACKEND_TESTS)/entrances_direct
 
 $(eval $(call portcullis_image,slow,$(NATIVE_TESTS)/slow.exports,$(BUILD)/image/$(NATIVE_TESTS)/slow.c.o))
 $(eval $(call portcullis_program,share,$(BUILD)/program/$(NATIVE_TESTS)/share.c.o,keeper slow))
+
+NATIVE_SERVED := $(BUILD)/program/$(NATIVE_TESTS)/served.c.o
+$(NATIVE_SERVED): PROGRAM_CFLAGS += -I. -Ibackends -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
+$(eval $(call portcullis_program,served,$(NATIVE_SERVED),keeper))

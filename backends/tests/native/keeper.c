@@ -31,3 +31,8 @@ int keeper_stay(int *inside, const int *stop)
 	}
 	return error;
 }
+
+void keeper_crash(void)
+{
+	portcullis_fail();
+}

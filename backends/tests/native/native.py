@@ -16,10 +16,11 @@ sys.path[:0] = [str(TOP / folder) for folder in ("guest/tests", "backends/tests/
 
 import databases  # noqa: E402
 import domains  # noqa: E402
+import served  # noqa: E402
 import sharing  # noqa: E402
 from guest import BUILD, LAUNCHER, on_engines, run_plan  # noqa: E402
 
-BACKENDS = ("none", "pages")
+BACKENDS = ("none", "pages", "process")
 KV = "--workload all --records 300 --operations 60"
 TX = "--reduction 300 --transactions 70"
 
@@ -27,14 +28,16 @@ ATTACKS = ("load", "store", "write-call", "read-call", "vm-read", "protect", "un
            "unmap-all", "load-beside")
 # Closed by the filter for all backends; open on a stock kernel with `pages`, whose rights are the process's.
 FILTERED = ("protect", "unmap", "map-over", "move-away", "move-onto", "advise", "unmap-all")
-OPEN = ("load-beside",)
+OPEN = {"load-beside": ("none", "pages")}
 
 # Cases of the program `domains`.
 CASES = ("attach", "names", "malformed", "interface", "manifest", "init", "teardown", "many", "shared", "younger", "fork", "exec", "nesting",
          "nested-shared", "heap", "stack", "busy", "threads", "system-calls", "signals", "nested-signals")
 # What the guest's kernel does and no stock kernel, by backend: it knows who is inside; limited depth, errors for a stack that
 # overflows and an init function that crashes, signals that wait.
-NOT_ON = {"none": ("busy",), "pages": ("init", "nesting", "stack", "signals", "nested-signals")}
+# On `process` a library's system calls are the server's, and a library that it calls is the server's, too.
+NOT_ON = {"none": ("busy",), "pages": ("init", "nesting", "stack", "signals", "nested-signals"),
+          "process": ("fork", "nesting", "busy", "threads", "system-calls", "signals", "nested-signals")}
 
 # Instructions of an entrance, CALL and RET included, at most: so many, or so many more than a direct call's. A backend that is
 # not named has no limit.
@@ -69,7 +72,7 @@ def stage(root):
     domains.stage(root)
     for program in ("outcome", "busybox"):
         shutil.copy(BUILD / "root" / "bin" / program, root / "bin")
-    for program in ("count", "crossing", "entrances", "kv", "scale", "share", "siege", "steps", "tx"):
+    for program in ("count", "crossing", "entrances", "kv", "scale", "served", "share", "siege", "steps", "tx"):
         shutil.copy(BUILD / "programs" / program, root / "bin")
     shutil.copy(BUILD / "tests" / "backends" / "entrances_direct", root / "bin")
     for image in ("counter", "lmdb", "sqlite", "empty", "keeper", "outer", "slow", "tally", "twin"):
@@ -111,7 +114,7 @@ def test_attacks(report, root):
     result = run_plan("native", plan, root)
     for attack in ATTACKS:
         for backend in BACKENDS:
-            gained = attack in OPEN or (backend == "none" and attack not in FILTERED)
+            gained = backend in OPEN.get(attack, ()) or (backend == "none" and attack not in FILTERED)
             line = f"siege: {attack} on {backend}: {'gained' if gained else 'refused'}\n"
             report.check(f"{attack} on {backend}: {'gained, as the README says' if gained else 'refused'}", line in result.console,
                          result.console[-400:])
@@ -221,6 +224,7 @@ def test(report, _engine, root):
     test_ends(report, root)
     test_domains(report, root)
     sharing.test(report, root, BACKENDS)
+    served.test(report, root)
     test_attacks(report, root)
     test_databases(report, root)
     test_records(report, root)

@@ -38,6 +38,12 @@ static void claim(bool holds, const char *text)
 	failed |= !holds;
 }
 
+/* The library runs in another process, which a client's end does not touch. */
+static bool has_server(void)
+{
+	return !strcmp(portcullis_backend(), "process");
+}
+
 static void attach(const char *name)
 {
 	if (portcullis_attach(name, PORTCULLIS_SHARED)) {
@@ -88,6 +94,11 @@ static void case_killed(void)
 	claim(keeper_get() == 5, "another one calls meanwhile");
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
+	if (has_server()) {
+		claim(keeper_get() == 5 && !portcullis_failure("keeper"),
+		      "a client is killed while the server works for it: others go on");
+		return;
+	}
 	while ((value = keeper_get()) != PORTCULLIS_FAILED && time(NULL) <= end)
 		sched_yield();
 	claim(value == PORTCULLIS_FAILED, "a client is killed inside: others get an error");
@@ -138,6 +149,26 @@ static void case_closed(void)
 	claim(open("/dev/null", O_RDONLY) == 3, "attaching leaves no descriptor behind");
 	keeper_put(1);
 	claim(keeper_get() == 1, "who has closed all descriptors attaches");
+}
+
+/* A private library's state goes to a child as a copy. */
+static void case_copied(void)
+{
+	int status = -1;
+	pid_t child;
+
+	if (portcullis_attach("keeper", PORTCULLIS_PRIVATE))
+		exit(1);
+	keeper_put(8);
+	child = fork();
+	if (child == 0) {
+		status = keeper_get() != 8;
+		keeper_put(9);
+		_exit(status || keeper_get() != 9 || portcullis_detach("keeper"));
+	}
+	waitpid(child, &status, 0);
+	claim(status == 0, "a child has a copy of a private library, and leaves it");
+	claim(keeper_get() == 8, "its parent's stays as it is");
 }
 
 static int connect_to_broker(const char *name)
@@ -208,9 +239,10 @@ static void case_starting(void)
 	claim(waitpid(second, &status, WNOHANG) == 0, "another one waits for it");
 	kill(first, SIGKILL);
 	waitpid(first, NULL, 0);
-	while (access(SLOW_THERE, F_OK) && time(NULL) <= end)
+	while (!has_server() && access(SLOW_THERE, F_OK) && time(NULL) <= end)
 		sched_yield();
-	claim(access(SLOW_THERE, F_OK) == 0, "the first is killed: the other one does it");
+	if (!has_server())
+		claim(access(SLOW_THERE, F_OK) == 0, "the first is killed: the other one does it");
 	unlink(SLOW_WAIT);
 	claim(waitpid(second, &status, 0) == second && status == 0, "and is attached");
 	unlink(SLOW_THERE);
@@ -224,6 +256,7 @@ int main(int argc, char **argv)
 	} cases[] = {{"killed", case_killed},
 	             {"outside", case_outside},
 	             {"closed", case_closed},
+	             {"copied", case_copied},
 	             {"starting", case_starting}};
 
 	for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++)

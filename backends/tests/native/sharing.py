@@ -3,7 +3,7 @@
 from guest import run_plan
 
 # Cases of the program `share`. On `none` nobody knows who is inside.
-CASES = ("killed", "outside", "closed", "impostor", "starting")
+CASES = ("killed", "outside", "closed", "copied", "impostor", "starting")
 NOT_ON = {"killed": ("none",)}
 PROCESSES = 8
 
