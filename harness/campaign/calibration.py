@@ -61,7 +61,10 @@ def points(experiments, counted, measured):
 
 
 def calibrate(experiments, counted, measured, provenance):
-    """What is written: for each workload the median over its points, those that are known well if there are any."""
+    """
+    What is written: for each workload the median over the points that are known well. Where there is none it is over all of them,
+    and is told, but is no base.
+    """
     found = list(points(experiments, counted, measured))
     workloads = {}
     for name in dict.fromkeys(point["workload"] for point in found):
@@ -80,12 +83,12 @@ def write(path, calibration):
 
 
 def read(path):
-    """The base of a file that write() has written."""
+    """The base of a file that write() has written: the workloads with a point that is known well."""
     try:
         text = json.loads(path.read_text())
         if text["schema"] != SCHEMA:
             raise Refusal(f"{path}: schema {text['schema']}, but this harness reads schema {SCHEMA}")
-        return Base({name: float(one["cycles"]) for name, one in text["workloads"].items()}, text["cpu"], str(path))
+        return Base({name: float(one["cycles"]) for name, one in text["workloads"].items() if one["stable"]}, text["cpu"], str(path))
     except OSError as error:
         raise Refusal(f"{path}: {error.strerror}") from None
     except (ValueError, TypeError, KeyError):

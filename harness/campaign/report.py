@@ -90,7 +90,7 @@ def calibrated_costs(modelled, rebased):
 def bases(path):
     """What a calibration says of each workload: heads and lines, and the sentence of where it comes from."""
     told = json.loads(path.read_text())
-    lines = [[name, number(one["cycles"]), f"{number(one['least'])} to {number(one['most'])}", number(one["nanoseconds"]),
+    lines = [[name, number(one["cycles"]) + ("" if one["stable"] else SIGNS["unstable"]), f"{number(one['least'])} to {number(one['most'])}", number(one["nanoseconds"]),
               f"{one['stable']} of {one['points']}"] for name, one in told["workloads"].items()]
     return (["workload", "cycles of the TSC an instruction, median", "least to greatest", "ns an instruction", "stable points"], lines,
             f"Base cost of an instruction without protection, calibrated on {told['cpu']}: {told['time']}, against {told['count']}")

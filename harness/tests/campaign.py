@@ -280,6 +280,9 @@ def test_calibration(folder):
     found = {(one["workload"], one["settings"]): (one["median"], one["profile"]) for one in modelled}
     check("a model takes it as its base, for workloads that have one, and says so",
           found == {("w", "a"): (40, "p, base calibrated on a CPU")}, found)
+    made["workloads"]["w"]["stable"] = 0
+    calibration.write(folder / "calibration.json", made)
+    check("a workload without a point that is known well has no base", calibration.read(folder / "calibration.json").cycles == {})
     check("a file that is none is refused", "not a calibration" in refusal(calibration.read, written(folder, "c.json", "{}")))
     check("one that is not there, too", "No such file" in refusal(calibration.read, folder / "none.json"))
 

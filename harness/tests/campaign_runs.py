@@ -152,12 +152,16 @@ def test_measured(folder):
     check("what an instruction costs without protection is derived, with its provenance",
           told["workloads"]["crossing"]["cycles"] > 0 and all(told[key] for key in ("cpu", "time", "count", "commit", "date")), told)
     table = (folder / "both" / "modelled-calibrated.csv").read_text()
-    check("modelled numbers with that base are a table of their own, and say so", ", base calibrated on " in table
-          and "base calibrated" not in (folder / "both" / "modelled.csv").read_text() and "Base cost of an instruction" in done.stdout, table[:300])
-    done = command(RUN, *options, "--base", folder / "both" / "native" / "calibration.json", "--name", "based")
-    check("another run takes the base: figures and claims with it say so", done.returncode == 0
-          and (folder / "based" / "modelled.csv").read_text() == table and "base calibrated on" in done.stdout
-          and "base calibrated on" in (folder / "based" / "figures" / "crossing-modelled.svg").read_text(), done.stdout)
+    check("modelled numbers with that base are a table of their own", "base calibrated" not in (folder / "both" / "modelled.csv").read_text()
+          and "Base cost of an instruction" in done.stdout, table[:300])
+    if told["workloads"]["crossing"]["stable"]:
+        check("which says so", ", base calibrated on " in table, table[:300])
+        done = command(RUN, *options, "--base", folder / "both" / "native" / "calibration.json", "--name", "based")
+        check("another run takes the base: figures and claims with it say so", done.returncode == 0
+              and (folder / "based" / "modelled.csv").read_text() == table and "base calibrated on" in done.stdout
+              and "base calibrated on" in (folder / "based" / "figures" / "crossing-modelled.svg").read_text(), done.stdout)
+    else:
+        print("skip a run with that base: this machine is too busy for one that is known")
     done = command(RUN, *options, "--base", folder / "none.json", "--name", "none")
     check("a base that is not there is one sentence", one_sentence(done, "none.json: No such file"), done.stdout)
     check("the provenance says how it was measured", all(key in kept for key in ("clock", "warm-up", "rounds", "interval")), kept)
