@@ -111,9 +111,10 @@ static void diagnose(struct guest *guest, const char *errors, struct diagnosis *
 	if (diagnosis->depth > TRACE_MAX)
 		diagnosis->depth = 0;
 	snprintf(diagnosis->statistics, sizeof(diagnosis->statistics),
-	         "KVM: %lu VM exits, %lu returns to the VMM, %lu of them for a full ring, %lu for a signal",
+	         "KVM: %lu VM exits, %lu returns to the VMM, %lu of them for a full ring, %lu for a signal; "
+	         "%lu VM exits were interrupts of the host",
 	         report->exits, report->returns + report->interrupted, report->ring_writes,
-	         report->interrupted);
+	         report->interrupted, report->interrupts);
 	sentence = sentence ? sentence + strlen("portcullis: ") : errors;
 	snprintf(diagnosis->reason, sizeof(diagnosis->reason), "%.*s", (int)strcspn(sentence, "\n"),
 	         sentence);

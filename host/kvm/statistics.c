@@ -8,6 +8,9 @@
 
 #define NAME_MAX_SIZE 128
 
+static const char *const names[STATISTIC_COUNT] = {
+        [STATISTIC_EXITS] = "exits", [STATISTIC_INTERRUPTS] = "irq_exits"};
+
 void statistics_open(struct vmm *vmm)
 {
 	struct kvm_stats_header header;
@@ -26,17 +29,18 @@ void statistics_open(struct vmm *vmm)
 		if (pread(vmm->statistics, &description, size, header.desc_offset + i * (off_t)size) !=
 		    (ssize_t)size)
 			return;
-		if (!strcmp(description.entry.name, "exits"))
-			vmm->exits_offset = header.data_offset + description.entry.offset;
+		for (unsigned which = 0; which < STATISTIC_COUNT; which++)
+			if (!strcmp(description.entry.name, names[which]))
+				vmm->statistic_offsets[which] = header.data_offset + description.entry.offset;
 	}
 }
 
-uint64_t statistics_exits(const struct vmm *vmm)
+uint64_t statistics_read(const struct vmm *vmm, enum statistic which)
 {
-	uint64_t exits = 0;
+	off_t offset = vmm->statistic_offsets[which];
+	uint64_t value = 0;
 
-	if (!vmm->exits_offset ||
-	    pread(vmm->statistics, &exits, sizeof(exits), vmm->exits_offset) != sizeof(exits))
+	if (!offset || pread(vmm->statistics, &value, sizeof(value), offset) != sizeof(value))
 		return 0;
-	return exits;
+	return value;
 }

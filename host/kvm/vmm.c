@@ -183,7 +183,8 @@ static _Noreturn void finish(enum verdict verdict, const char *reason)
 	char unheard[REASON_MAX];
 
 	ring_drain(&vmm, unheard, sizeof(unheard));
-	vmm.report->exits = statistics_exits(&vmm);
+	vmm.report->exits = statistics_read(&vmm, STATISTIC_EXITS);
+	vmm.report->interrupts = statistics_read(&vmm, STATISTIC_INTERRUPTS);
 	if (verdict == VERDICT_END)
 		_exit(STATUS_OK);
 	cpu_diagnose(&vmm, &vmm.report->diagnosis);

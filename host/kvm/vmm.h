@@ -23,9 +23,17 @@ struct vmm_report {
 	uint64_t ring_writes; /* of them: because the ring was full */
 	uint64_t interrupted; /* of them: because of a signal */
 	uint64_t exits;       /* VM exits, those that KVM deals with included; 0: KVM does not tell */
+	uint64_t interrupts;  /* of them: interrupts of the host */
 	/* Both are futexes. The guest waits while the second is smaller. */
 	uint32_t waited; /* how often it has begun to wait for the launcher */
 	uint32_t heard;  /* how often the launcher has let it go on */
+};
+
+/* Counters of KVM. */
+enum statistic {
+	STATISTIC_EXITS,
+	STATISTIC_INTERRUPTS, /* of the host: exits that have nothing to do with the guest */
+	STATISTIC_COUNT
 };
 
 struct vmm {
@@ -38,8 +46,8 @@ struct vmm {
 	uint32_t taken;        /* bytes taken from the ring: its tail, out of the guest's reach */
 	int output;            /* descriptor for the byte stream */
 	pthread_mutex_t draining;
-	int statistics;     /* descriptor of KVM's counters of the CPU, or -1 */
-	off_t exits_offset; /* of the counter of VM exits in it; 0: there is none */
+	int statistics;                           /* descriptor of KVM's counters of the CPU, or -1 */
+	off_t statistic_offsets[STATISTIC_COUNT]; /* in it; 0: there is none */
 	struct vmm_report *report;
 };
 
@@ -82,11 +90,11 @@ int ring_drain(struct vmm *vmm, char *reason, size_t size);
 
 /* ---- statistics.c */
 
-/* Finds KVM's counter of VM exits, where this kernel has it. */
+/* Finds KVM's counters of the CPU, where this kernel has them. */
 void statistics_open(struct vmm *vmm);
 
-/* VM exits so far; 0: KVM does not tell. */
-uint64_t statistics_exits(const struct vmm *vmm);
+/* What one of them counts so far; 0: KVM does not tell. */
+uint64_t statistics_read(const struct vmm *vmm, enum statistic which);
 
 /* ---- sandbox.c */
 

@@ -53,14 +53,13 @@ def vmm_alone(_):
 
 # ---- a KVM that is made up -------------------------------------------------------------------------------------------
 
-KVM_CAP_USER_MEMORY, KVM_CAP_GET_TSC_KHZ = 3, 61  # of linux/kvm.h
-KVM_EXIT_INTERNAL_ERROR = 17
+CAPABILITIES = {3: "user memory", 0: "an interrupt controller", 7: "CPUID tables", 136: "immediate exits", 61: "the frequency of the TSC"}
+KVM_EXIT_INTERNAL_ERROR = 17  # of linux/kvm.h, as are the numbers above
 
 WRONG = [
     ("absent", "/dev/kvm is not there: this kernel has no KVM, or its module is not loaded"),
     ("denied", "no permission on /dev/kvm: join the group that owns it"),
-    (f"lacks={KVM_CAP_USER_MEMORY}", "KVM here lacks user memory"),
-    (f"lacks={KVM_CAP_GET_TSC_KHZ}", "KVM here lacks the frequency of the TSC"),
+    *((f"lacks={number}", f"KVM here lacks {name}") for number, name in CAPABILITIES.items()),
     ("emulates", r"KVM only emulates here: a loop took \d+ us in a guest and \d+ us outside"),
     (f"fails={KVM_EXIT_INTERNAL_ERROR}", r"KVM does not run a guest of a few instructions \(exit reason 17\)"),
 ]

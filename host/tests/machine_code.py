@@ -2,6 +2,7 @@
 
 import struct
 
+IMAGE_ADDRESS = 0x100000     # of guest/abi/boot.h, where the flat kernel lies
 BOOT_HEADER_OFFSET = 0x100   # of guest/abi/boot.h
 BOOT_HEADER_SIZE = 80 + 512  # of struct boot_header; the kernel's 32-bit entry code follows
 

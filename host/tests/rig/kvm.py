@@ -19,7 +19,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[2]
 sys.path.insert(0, str(TOP / "guest" / "tests"))
+sys.path.insert(0, str(TOP / "host" / "tests"))
 
+import machine_code  # noqa: E402
 from guest import BUILD, Report, Unavailable, run_plan  # noqa: E402
 
 LAUNCHER = HERE / "launcher.py"
@@ -103,6 +105,113 @@ def exits(report, root):
     counts = re.search(r"KVM: (\d+) VM exits, (\d+) returns to the VMM", said)
     report.check(f"from start to end a short run takes at most {EXITS_MAX} VM exits, and one return to the launcher",
                  counts and 0 < int(counts[1]) <= EXITS_MAX and counts[2] == "1", said)
+
+
+# Exits of the guest's timer, which is armed by the APIC's page, and of the watchpoint that a timer interrupt inside a library arms. Those
+# of the host's timer, EXTERNAL_INTERRUPT, are not traced.
+TIMER_EXITS = {"PREEMPTION_TIMER", "EPT_VIOLATION", "INTERRUPT_WINDOW", "DR_ACCESS", "EXCEPTION_NMI"}
+TRACED = ("none", "syscall", "pku")
+SAMPLES = (50, 500)  # measured calls of each case
+TRACE = """
+echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
+mount -t tracefs t /sys/kernel/tracing
+echo 8192 >/sys/kernel/tracing/buffer_size_kb
+echo "exit_reason != 1" >/sys/kernel/tracing/events/kvm/kvm_exit/filter
+echo 1 >/sys/kernel/tracing/events/kvm/kvm_exit/enable
+while read backend samples; do
+	echo "c backend=$backend -- /bin/crossing --samples $samples" >plan
+	echo >/sys/kernel/tracing/trace
+	./portcullis run --engine kvm --plan plan --root root --quiet || exit
+	grep -o "reason [A-Z_0-9]*" /sys/kernel/tracing/trace | sort | uniq -c | sed "s/^/$backend $samples /"
+done
+"""
+
+
+def measured_exits(report, root):
+    """Ten times as many measured calls cause more exits of the timer, in their proportion, and of nothing else."""
+    steps = root.parent / "steps"
+    steps.write_text(f"{TRACE.strip()} <<END\n" + "".join(f"{backend} {count}\n" for backend in TRACED for count in SAMPLES) + "END\n")
+    done = rig("-t", "200", BUILD / "host" / "tests" / "portcullis", BUILD / "guest", root, steps, "--", "sh ./steps")
+    seen = {}
+    for backend, samples, count, reason in re.findall(r"^(\S+) (\d+) +(\d+) reason (\w+)$", done.stdout, re.MULTILINE):
+        seen.setdefault((backend, int(samples)), {})[reason] = int(count)
+    for backend in TRACED:
+        few, many = (seen.get((backend, samples), {}) for samples in SAMPLES)
+        others = [{reason: count for reason, count in counts.items() if reason not in TIMER_EXITS} for counts in (few, many)]
+        report.check(f"measured calls of {backend} cause no VM exits but the timer's", few and others[0] == others[1],
+                     lambda seen=others: f"{seen} {done.stderr[-300:]}")
+        grown = {reason: many.get(reason, 0) - few.get(reason, 0) for reason in TIMER_EXITS}
+        timers = grown.pop("PREEMPTION_TIMER")
+        report.check(f"{backend}: a timer interrupt of the guest takes a few", sum(grown.values()) <= 8 * max(timers, 1), lambda seen=grown: f"{timers}: {seen}")
+
+
+# ---- guests that come to no good ------------------------------------------------------------------------------------
+
+OUTSIDE = bytes.fromhex("890425" "00000030" "f4")  # mov [0x30000000], eax; hlt: the boot tables map 1 GiB, the guest has 64 MiB
+ENTRY_FIELD = machine_code.BOOT_HEADER_OFFSET + 24  # of struct boot_header
+ENDS = """
+end() { # NAME PLAN OPTION...
+	name=$1 plan=$2
+	shift 2
+	./portcullis run --engine kvm --plan $plan --root root "$@" 2>errors
+	echo "$name $? $(head -n 1 errors)"
+}
+end outside good --kernel outside.bin
+end fault good --kernel fault.bin
+end hang good --kernel hang.bin --timeout 2
+end spin spin --timeout 2
+end flood flood --timeout 3 --console console
+echo "lines $(wc -l <console) $(sed '$d' console | sort -u)"
+for signal in TERM KILL; do
+	./portcullis run --engine kvm --plan spin --root root 2>errors &
+	sleep 1
+	kill -$signal $(pidof portcullis | tr ' ' '\n' | sort -n | tail -n 1) # the VMM, which came last
+	wait $!
+	echo "vmm-$signal $? $(head -n 1 errors)"
+done
+./portcullis run --engine kvm --plan spin --root root 2>errors &
+sleep 1
+kill -TERM $!
+wait $!
+echo "interrupt $? $(head -n 1 errors)"
+./portcullis run --engine kvm --plan spin --root root 2>errors &
+sleep 1
+kill -KILL $!
+sleep 0.2
+echo "left $(pidof portcullis exe | wc -w)"
+"""
+EXPECTED = {
+    "outside": "5 .*the guest died without a word.*, before it had started: .*: the guest wrote to physical address 0x30000000, where it has no memory",
+    "fault": "5 .*the guest died of a triple fault.*, before it had started",
+    "hang": "7 .*the guest did not end within 2 s: stopped.*, before it had started",
+    "spin": "7 .*the guest did not end within 2 s: stopped.*, in run spin",
+    "flood": "7 .*the guest did not end within 3 s: stopped.*, in run flood",
+    "lines": r"\d{4,} flood, a flood!",
+    "vmm-TERM": r"5 .*the guest died without a word.*, in run spin: the emulator was killed by signal 15 \(Terminated\)",
+    "vmm-KILL": r"5 .*the guest died without a word.*, in run spin: the emulator was killed by signal 9 \(Killed\)",
+    "interrupt": r"143 portcullis: interrupted by signal 15 \(Terminated\)",
+    "left": "0",
+}
+
+
+def ends(report, root):
+    """Each end has its status and its sentence, and none leaves a process behind."""
+    folder = root.parent / "ends"
+    folder.mkdir()
+    kernel = (BUILD / "guest" / "kernel.bin").read_bytes()
+    entry = int.from_bytes(kernel[ENTRY_FIELD:ENTRY_FIELD + 8], "little") - machine_code.IMAGE_ADDRESS
+    for name, code in (("outside", OUTSIDE), ("fault", machine_code.TRIPLE_FAULT), ("hang", machine_code.HANG)):
+        (folder / f"{name}.bin").write_bytes(kernel[:entry] + code + kernel[entry + len(code):])
+    for name, code in (("good", machine_code.EXIT_GOOD), ("spin", machine_code.SPIN), ("flood", machine_code.FLOOD)):
+        (root / "bin" / name).write_bytes(machine_code.program(code))
+        (root / "bin" / name).chmod(0o755)
+        (folder / name).write_text(f"{name} -- /bin/{name}\n")
+    (folder / "steps").write_text(ENDS)
+    done = rig("-t", "200", BUILD / "host" / "tests" / "portcullis", BUILD / "guest", root, *sorted(folder.iterdir()), "--", "sh ./steps")
+    said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
+    for name, expected in EXPECTED.items():
+        report.check(f"end `{name}`: {expected.replace('.*', ' ... ')}", re.fullmatch(expected, said.get(name, "")),
+                     lambda name=name: f"{said.get(name)}: {done.stdout[-200:]} {done.stderr[-300:]}")
 
 
 def counters(report, root):
@@ -206,6 +315,8 @@ def main():
         try:
             if engines(report):
                 exits(report, root)
+                measured_exits(report, root)
+                ends(report, root)
                 counters(report, root)
                 profile(report, root)
                 calibration(report)
