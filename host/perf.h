@@ -83,7 +83,7 @@ void perf_open(struct perf *perf, pid_t pid);
 void perf_start(struct perf *perf);
 /* Ends it: what counter `index` has counted since perf_start(). */
 struct perf_count perf_read(const struct perf *perf, unsigned index);
-/* "vm_exits 47, page_faults 12": all since perf_open(), for people. Empty without counters. */
+/* "kvm_exits 47, page_faults 12": all since perf_open(), for people. Empty without counters. */
 void perf_describe(const struct perf *perf, struct buffer *text);
 void perf_close(struct perf *perf);
 

@@ -122,7 +122,7 @@ const struct perf_event perf_events[] = {
         {"dtlb-misses", "loads that no TLB translates", "events", MISSES(DTLB)},
         {"page-walks", "page tables read for a load", "events", .find = find_walks},
         {"llc-misses", "loads that the last cache does not have", "events", MISSES(LL)},
-        {"vm-exits", "of the guest, by the tracepoint kvm:kvm_exit", "events", .find = find_exits},
+        {"kvm-exits", "of the guest, by the tracepoint kvm:kvm_exit", "events", .find = find_exits},
         {"task-clock", "time on a CPU", "ns", SOFTWARE(TASK_CLOCK)},
         {"page-faults", "that the host's kernel has served", "events", SOFTWARE(PAGE_FAULTS)},
         {"context-switches", "of the host's kernel", "events", SOFTWARE(CONTEXT_SWITCHES)},

@@ -109,6 +109,15 @@ class Store:
         for stem, identities in wanted.items():
             yield from (record for record in records.read(stem.with_suffix(".jsonl")) if record["line"] in identities)
 
+    def remarks(self, experiment):
+        """What the launcher said of counters that are not here, in the boots of an experiment."""
+        found = {}
+        for stem in self.stems():
+            log = stem.with_suffix(".log")
+            if stem.name.startswith(f"{experiment}-") and log.exists():
+                found.update(dict.fromkeys(line for line in log.read_text(errors="replace").splitlines() if line.startswith("not counted: ")))
+        return list(found)
+
     def count_ended(self):
         """How many repetitions have ended, for the progress."""
         return sum(path.read_bytes().count(b"\n") for path in self.folder.glob("*.summary"))
@@ -128,6 +137,7 @@ class Campaign:
         """One boot of the guest; what can be mended by the user ends the campaign, what a run did wrong does not."""
         stem = self.store.next_name(batch)
         stem.with_suffix(".plan").write_text("".join(f"{run.line}\n" for run in batch.runs))
+        counters = ",".join(dict.fromkeys(run.counters for run in batch.runs if run.counters)) or "none"
         with self.lock:
             if self.stopped:
                 return
@@ -135,7 +145,7 @@ class Campaign:
             batch.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", self.launcher, "run", "--engine", self.engine, "--plan",
                  stem.with_suffix(".plan"), "--root", self.root, "--records", stem.with_suffix(".jsonl"), "--summary",
-                 stem.with_suffix(".summary"), "--timeout", str(TIMEOUT), "--run-id", self.run_name, "--quiet"],
+                 stem.with_suffix(".summary"), "--timeout", str(TIMEOUT), "--run-id", self.run_name, "--quiet", "--counters", counters],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                 start_new_session=True)
         said = batch.process.communicate()[0]  # not into a file: the disk may be full

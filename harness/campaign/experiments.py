@@ -8,7 +8,8 @@ from . import Refusal, figures
 from .settings_file import SettingsFile, nearest
 
 KEYS = {"title": str, "workload": str, "arguments": list, "quick": list, "full": list, "backends": list, "repetitions": int,
-        "memory": str, "settings": dict, "sweep": dict, "quick_sweep": dict, "native": bool, "measured": dict, "figure": (dict, list)}
+        "memory": str, "settings": dict, "sweep": dict, "quick_sweep": dict, "native": bool, "measured": dict, "counters": str,
+        "figure": (dict, list)}
 # Of the table `measured`, for engines whose ticks are time: arguments that are added, and the arguments of mode `short`.
 MEASURED_KEYS = {"options": list, "short": list}
 # Settings of a plan's line that an experiment may choose (guest/plan/plan.h).
@@ -26,6 +27,7 @@ class Run:
     repetitions: int
     line: str
     point: str  # the identity, without the round: runs of one point are repetitions
+    counters: str = ""  # performance counters that the launcher is to read around it
 
     def again(self, suffix, repetitions):
         """The same once more, so many times, under a name of its own."""
@@ -54,6 +56,7 @@ class Experiment:
         self.measured = table.get("measured", {})
         file.check(self.measured, MEASURED_KEYS, (), "measured")
         self.arguments["short"] = self.measured.get("short", self.arguments["quick"])
+        self.counters = table.get("counters", "")
         self.settings = dict(table.get("settings", {}))
         if "memory" in table:
             self.settings["memory"] = table["memory"]
@@ -115,7 +118,7 @@ class Experiment:
         words = [re.sub(r"{(\w+)}", lambda match: str(labels[match[1]]), word) for word in arguments]
         line = " ".join([identity, f"backend={backend}", f"repeat={repetitions}",
                          *(f"{key}={value}" for key, value in settings.items()), "--", f"/bin/{self.workload}", *words])
-        return Run(identity, backend, labels, repetitions, line, identity)
+        return Run(identity, backend, labels, repetitions, line, identity, self.counters)
 
 
 def load(folder, only, known_backends, figure_kinds):

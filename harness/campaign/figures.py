@@ -11,6 +11,7 @@ import importlib.util
 import math
 import shutil
 import subprocess
+import textwrap
 
 from . import Refusal, clock
 from .settings_file import nearest
@@ -29,8 +30,9 @@ LARGE = 1e6  # from here on an axis counts in k and M
 SPAN = 200  # a wider range of values is drawn logarithmically: the lowest would not be seen
 
 KEYS = {"kind": str, "name": str, "title": str, "metric": (str, list), "case": str, "where": dict, "x": str, "x_label": str,
-        "y_label": str, "series": str, "logarithmic": str, "numbers": str, "relative_to": str, "measured": bool}
+        "y_label": str, "series": str, "logarithmic": str, "numbers": str, "relative_to": str, "measured": bool, "between": str}
 NUMBERS = ("records", "modelled")
+REASON_WIDTH = 90  # characters of a line of reasons in a figure
 MARKS = (("spread", "spread over repetitions above 10 %"), ("unstable", "median not known well enough"))
 
 
@@ -119,6 +121,8 @@ class Figure:
                 if (not metrics or row["metric"] in (metrics if isinstance(metrics, list) else [metrics]))
                 and all((row["backend"] if key == "backend" else value_of(row, key)) in (value if isinstance(value, list) else [value])
                         for key, value in where.items())]
+        if "between" in wanted:
+            rows = differences(rows, wanted["between"])
         return relative(rows, wanted["relative_to"]) if "relative_to" in wanted else rows
 
     def groups(self, rows):
@@ -165,6 +169,24 @@ def relative(rows, backend):
     return found
 
 
+def differences(rows, label):
+    """For each number that is swept by `label`: what one more of it costs, from the least and the greatest of them."""
+    ends = {}
+    for row in rows:
+        others = tuple((key, value) for key, value in row["labels"].items() if key != label)
+        if label in row["labels"]:
+            ends.setdefault((row["workload"], row["backend"], row["metric"], others), []).append(row)
+    found = []
+    for (_, _, _, others), group in ends.items():
+        first, last = (choose(group, key=lambda row: row["labels"][label]) for choose in (min, max))
+        steps = last["labels"][label] - first["labels"][label]
+        if steps:
+            found.append({**last, "labels": dict(others), "settings": " ".join(f"{key}={value}" for key, value in others),
+                          "median": (last["median"] - first["median"]) / steps, "low": (last["low"] - first["high"]) / steps,
+                          "high": (last["high"] - first["low"]) / steps})
+    return found
+
+
 def subtitle(figure, data, rows):
     """Kind, engine and profile, for every figure to say."""
     kinds = ", ".join(sorted({row["kind"] for row in rows})) or "nothing counted"
@@ -183,8 +205,9 @@ def script(figure, data):
     title = f"{figure.title}\\n{subtitle(figure, data, rows)}".replace('"', "'")
     head = [f'set title "{title}"', f"set xlabel {quote(figure.get('x_label', ''))}", "set tics nomirror"]
     if drawn is None:
-        missing = [f"data missing: this run has no {figure.numbers} of {figure.get('metric') or 'this experiment'}"]
-        missing += data.reasons
+        metrics = figure.get("metric", "this experiment")
+        missing = [f"data missing: this run has no {figure.numbers} of {metrics if isinstance(metrics, str) else ', '.join(metrics)}"]
+        missing = [line for text in missing + data.reasons for line in textwrap.wrap(text, REASON_WIDTH)]
         labels = [f"set label {quote(text)} at graph 0.5, graph {0.55 - 0.07 * number} center"
                   for number, text in enumerate(missing[:6])]
         return head + ["unset border", "unset tics", "unset key", "set yrange [0:1]", "set xrange [0:1]", *labels, "plot NaN notitle"]

@@ -31,8 +31,9 @@ def pivot(figure, data):
     for row in rows:
         for key, value in row["labels"].items():
             values.setdefault(key, set()).add(value)
+    one_metric = isinstance(figure.get("metric"), str)
     label = {id(row): ", ".join(f"{key} {value}" for key, value in row["labels"].items() if len(values[key]) > 1)
-             + ("" if isinstance(figure.get("metric"), str) else f" {row['metric']}") for row in rows}
+             + ("" if one_metric or row["metric"] in row["labels"].values() else f" {row['metric']}") for row in rows}
     columns = list(dict.fromkeys(label.values()))
     lines = []
     for backend in dict.fromkeys(value_of(row, "backend") for row in rows):

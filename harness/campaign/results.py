@@ -22,6 +22,7 @@ class Data:
     rate: float | None = None      # of the clock that times are by, Hz
 
     base: str = ""                 # behind the profile's name: of a base cost that was measured
+    remarks: dict = field(default_factory=dict)  # by experiment: counters that are not here, and why
 
     @property
     def profile_label(self):
@@ -34,7 +35,7 @@ class Data:
     def only(self, experiment, reasons):
         return Data([row for row in self.rows if row["experiment"] == experiment],
                     [row for row in self.modelled if row["experiment"] == experiment], self.profile, self.profiles, self.engines,
-                    reasons, self.failed, self.measured, self.rate, self.base)
+                    reasons + self.remarks.get(experiment, []), self.failed, self.measured, self.rate, self.base)
 
 
 def reasons_of(experiment, failed, not_built):

@@ -3,6 +3,7 @@
 from campaign.figures import COLOURS, LARGE, SIGNS, WHISKERS, is_wide, logarithmic, quote, short, value_of
 
 LABELS_MAX, LABELS_LEVEL_MAX = 60, 18  # bars with their value written at them, and written level
+TICS_WIDTH = 90  # characters of all names that stand level beside each other
 KEYS = {"references": list}  # other cases of the metric that are drawn as horizontal lines
 
 
@@ -52,9 +53,10 @@ def draw(figure, data):
             turned = "rotate by 90 left offset 0,0.4" if len(rows) > LABELS_LEVEL_MAX else "offset 0,0.6"
             plots.append(f"$series{index} using 1:4:5 with labels {turned} font ',10' notitle")
     tics = ", ".join(f"{quote(name)} {number}" for number, name in enumerate(clusters))
+    slanted = "rotate by -25 " if sum(map(len, clusters)) > TICS_WIDTH else ""
     lines, highest = references(figure, data)
     highest = max([highest] + [row["high"] for row in rows])
-    commands = [*blocks, "set grid ytics", f"set xtics scale 0 ({tics})", f"set xrange [{-1.0 if lines else -0.6}:{len(clusters) - 0.4}]",
+    commands = [*blocks, "set grid ytics", f"set xtics scale 0 {slanted}({tics})", f"set xrange [{-1.0 if lines else -0.6}:{len(clusters) - 0.4}]",
                 f"set yrange [0:{(highest or 1) * 1.25:g}]", f"set ylabel {quote(figure.y_label(rows))}", "set key outside right top", *lines]
     if highest >= LARGE:
         commands.append("set format y '%.1s %c'")

@@ -14,8 +14,10 @@ def draw(figure, data):
     below = [0.0] * len(clusters)
     blocks, plots = [], []
     for index, metric in enumerate(figure.get("metric")):
-        lines = []
-        for row in (row for row in rows if row["metric"] == metric):
+        group, lines = [row for row in rows if row["metric"] == metric], []
+        if not group:
+            continue
+        for row in group:
             place = clusters.index(value_of(row, x))
             top = below[place] + row["median"]
             lines.append(f"{place} {below[place] + row['median'] / 2} {row['median'] / 2} {top} {short(row['median'])}")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 TOP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "harness"))
@@ -84,6 +85,9 @@ def test_experiments(folder):
     again = runs[0].again("round-2", 3)
     check("a run is repeated under a name of its own", again.line == runs[0].line.replace("none repeat=1", "none repeat=3", 1)
           .replace(runs[0].identity, f"{runs[0].identity}_round-2", 1) and again.point == runs[0].identity, again)
+    counting = experiment_of(folder, GOOD.replace('"crossing"', '"crossing"\ncounters = "cycles"', 1))
+    check("counters that an experiment asks for are those of its runs", {run.counters for run in counting.runs([], "normal")} == {"cycles"}
+          and {run.counters for run in runs} == {""})
     check("--full repeats more", next(experiment.runs([], "full")).repetitions == experiments.FULL_REPETITIONS)
     for name, old, new, expected in (
             ("a key with a typo names file, line, key and the closest key", "workload", "worklaod",
@@ -309,6 +313,23 @@ def test_figures(folder):
     check("a figure of times is none of a run that counts, but for times beside it",
           [figures.drawn(timed, one, beside) for beside in (None, other)] == [[], timed.figures] and figures.drawn(timed, other, None))
     check("another kind without this figure has no panel", not figures.shows(experiment.figures[0], results.Data([], [], "p", {}, ["e"])))
+    swept = [{**ROW, "labels": {"entrances": count, "case": "a"}, "settings": f"entrances={count} case=a", "median": value, "low": value - 10,
+              "high": value + 10} for count, value in ((1000, 500), (2000, 3500), (100, 90))]
+    found = figures.differences([*swept, {**ROW, "labels": {}, "settings": "", "median": 1, "low": 1, "high": 1}], "entrances")
+    check("a difference is that of the ends of a sweep, for one of what is swept", [(row["median"], row["settings"], row["labels"]) for row
+          in found] == [((3500 - 90) / 1900, "case=a", {"case": "a"})], found)
+    check("its interval holds both of theirs", (found[0]["low"], found[0]["high"]) == ((3490 - 100) / 1900, (3510 - 80) / 1900), found)
+    check("a sweep of one point has none", not figures.differences(swept[:1], "entrances"))
+    profile = profiles.Profile(written(folder, "q.toml", PROFILE))
+    parts = [{**ROW, "metric": metric, "labels": {}, "median": cycles, "by_profile": {"q": cycles}, "instruction": 1, "events": events,
+              "kind": "modelled", "unit": "cycles", "low": cycles, "high": cycles, "mark": "", "engine": "x"}
+             for metric, cycles, events in (("way_out", 25, {"wrpkru": 1}), ("way_in", 30, {"wrpkru": 1}), ("library", 5, {"wrpkru": 0}))]
+    table = {"kind": "breakdown", "numbers": "modelled", "metric": ["way_in", "library", "way_out"]}
+    figure = SimpleNamespace(get=lambda key, other=None: table.get(key, other))
+    bar, = KINDS["breakdown"].bars_of(figure, None, parts, profile)
+    check("parts of one bar are stacked in the order of the file, their events apart", bar.median == 60 and list(bar.cycles.items()) == [
+          ("way in: plain instructions", 10), ("way in: events", 20), ("library: plain instructions", 5),
+          ("way out: plain instructions", 5), ("way out: events", 20)], bar.cycles)
     (folder / "kinds").mkdir()
     said = refusal(figures.load_kinds, written(folder / "kinds", "broken.py", "1 / 0\n").parent)
     check("a kind of figure that fails is named", "broken.py: ZeroDivisionError" in said, said)

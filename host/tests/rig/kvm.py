@@ -221,9 +221,9 @@ def counters(report, root):
     done = subprocess.run([LAUNCHER, "run", "--plan", plan, "--root", root, "--verbose", "--counters", "all", "--records", records],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     said = done.stdout + done.stderr
-    own, seen = re.search(r"KVM: (\d+) VM exits", said), re.search(r"counters, whole guest:.* vm_exits (\d+)", said)
+    own, seen = re.search(r"KVM: (\d+) VM exits", said), re.search(r"counters, whole guest:.* kvm_exits (\d+)", said)
     report.check("the tracepoint kvm_exit counts as many VM exits as the VMM", own and seen and 0 < int(own[1]) == int(seen[1]), said)
-    counts = [record["value"] for record in map(json.loads, records.read_text().splitlines()) if record["metric"] == "vm_exits"]
+    counts = [record["value"] for record in map(json.loads, records.read_text().splitlines()) if record["metric"] == "kvm_exits"]
     report.check("each run has its own, and together they are fewer", len(counts) == 3 and all(counts) and seen
                  and sum(counts) < int(seen[1]), lambda: f"{counts}; {said}")
     report.check("events of a PMU that is not there are named with the reason, and fail nothing", done.returncode == 0
