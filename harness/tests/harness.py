@@ -79,7 +79,7 @@ TOOLS = ("bash", "cat", "chmod", "dirname", "grep", "mkdir", "sed", "tail", "tou
 GOOD_APT = '[ "$1" = update ] || { echo "#!/bin/bash" >"$BIN/thing-command"; chmod +x "$BIN/thing-command"; }'
 
 
-def run_deps(user, apt=None, present=False):
+def run_deps(user, apt=None, present=False, packages=PACKAGES):
     """Runs harness/deps where the only commands are TOOLS, an `id` that says `user`, and `apt` as apt-get."""
     with tempfile.TemporaryDirectory(prefix="portcullis-deps-") as name:
         top = Path(name)
@@ -87,7 +87,7 @@ def run_deps(user, apt=None, present=False):
         commands.mkdir()
         (top / "harness").mkdir()
         shutil.copy(HARNESS / "deps", top / "harness" / "deps")
-        (top / "harness" / "packages").write_text(PACKAGES)
+        (top / "harness" / "packages").write_text(packages)
         for tool in TOOLS:
             (commands / tool).symlink_to(shutil.which(tool))
         scripts = {"id": f"echo {user}"}
@@ -117,6 +117,14 @@ def test_deps():
         one_line = len(done.stderr.splitlines()) == 1
         check(f"deps: {name}", done.returncode != 0 and not stamp and one_line and re.search(message, done.stderr.strip()),
               done.stderr or done.returncode)
+    wish = f"?{PACKAGES}"
+    done, stamp = run_deps(user=0, apt=GOOD_APT, packages=wish)
+    check("deps: root gets what is wished for, too", done.returncode == 0 and stamp and "installing thing-tools" in done.stdout, done.stdout)
+    for name, options in (("cannot be had", {"user": 0, "apt": "echo E: no network; exit 100"}), ("a user may not install", {"user": 1000}),
+                          ("there is no apt-get for", {"user": 0})):
+        done, stamp = run_deps(packages=wish, **options)
+        check(f"deps: what is wished for and {name} is told, and fails nothing",
+              done.returncode == 0 and stamp and "goes on without thing-tools" in done.stdout and not done.stderr, done.stdout + done.stderr)
 
 
 # ---- documentation ----
