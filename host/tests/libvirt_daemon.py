@@ -17,6 +17,7 @@ NOBODY = 65534
 PATH_OF_DAEMONS = "/usr/sbin:/sbin:" + os.environ.get("PATH", "/usr/bin:/bin")
 PATIENCE = 60  # seconds for what takes one
 PR_SET_CHILD_SUBREAPER = 36
+IDLE_SECONDS = "120"  # without a client or a domain, after which it ends by itself, should all else fail
 
 QEMU_CONF = 'stdio_handler = "file"\n'  # without virtlogd
 
@@ -55,7 +56,7 @@ class Daemon:
             ("runtime_dir", "run"), ("config_home", "config"), ("cache_home", "cache"), ("data_home", "data"))})
         with open(self.folder / "log", "wb") as log:
             self.reaper = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=log, stderr=log,
-                                           env=environment, cwd=self.folder)
+                                           env=environment, cwd=self.folder, start_new_session=True)
         deadline = time.monotonic() + PATIENCE
         while not self.connect():
             if self.reaper.poll() is not None or time.monotonic() > deadline:
@@ -118,7 +119,7 @@ def reap():
     """Runs libvirtd; with the end of standard input, ends all that is below."""
     if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         sys.exit("no subreaper")
-    subprocess.Popen([shutil.which("libvirtd")], stdin=subprocess.DEVNULL, preexec_fn=become_nobody)
+    subprocess.Popen([shutil.which("libvirtd"), "-t", IDLE_SECONDS], stdin=subprocess.DEVNULL, preexec_fn=become_nobody)
     os.set_blocking(0, False)
     while True:
         try:
