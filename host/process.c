@@ -33,6 +33,7 @@ static _Noreturn void become(const struct process *process, pid_t launcher, cons
                              const int errors[2], int failure, const int gate[2])
 {
 	sigset_t none;
+	char byte;
 	int null;
 
 	setsid();
@@ -40,7 +41,7 @@ static _Noreturn void become(const struct process *process, pid_t launcher, cons
 	if (getppid() != launcher)
 		_exit(127); /* it ended before it could be watched */
 	close(gate[1]);
-	while (read(gate[0], &null, sizeof(null)) < 0 && errno == EINTR)
+	while (read(gate[0], &byte, 1) < 0 && errno == EINTR)
 		;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

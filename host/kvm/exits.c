@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#define HELD_LOOK 100000000 /* nanoseconds between looks of a guest that is held */
 
 int ring_drain(struct vmm *vmm, char *reason, size_t size)
 {
@@ -38,16 +41,18 @@ int ring_drain(struct vmm *vmm, char *reason, size_t size)
 	return error ? -1 : 0;
 }
 
-/* The guest waits until the launcher has read what it wrote, or the VMM is to stop. */
+/* The guest waits until the launcher has read what it wrote, or the VMM is to stop: a signal does not end the
+ * call. */
 static void wait_heard(struct vmm *vmm)
 {
+	const struct timespec look = {.tv_nsec = HELD_LOOK};
 	struct vmm_report *report = vmm->report;
 	uint32_t before = __atomic_fetch_add(&report->waited, 1, __ATOMIC_RELEASE);
 
 	syscall(SYS_futex, &report->waited, FUTEX_WAKE, 1, NULL, NULL, 0);
 	while (__atomic_load_n(&report->heard, __ATOMIC_ACQUIRE) == before &&
 	       !__atomic_load_n(&vmm->run->immediate_exit, __ATOMIC_RELAXED))
-		syscall(SYS_futex, &report->heard, FUTEX_WAIT, before, NULL, NULL, 0);
+		syscall(SYS_futex, &report->heard, FUTEX_WAIT, before, &look, NULL, 0);
 }
 
 /* What the guest writes to a port, one byte at a time. */

@@ -5,7 +5,9 @@
 #include "host/tests/unit.h"
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MEMORY   0x200000UL
@@ -135,10 +137,50 @@ static void random_exits(void)
 		}
 		vmm.ring->head =
 		        random() % 16 ? vmm.taken + (uint32_t)random() % (RING_SIZE + 1) : (uint32_t)random();
+		report.heard = report.waited + 1; /* a guest that waits goes on at once */
 		*reason = '\0';
 		if (exit_handle(&vmm, reason, sizeof(reason)) == VERDICT_DEAD)
 			CHECK(*reason);
 	}
+	close(file);
+}
+
+static void *hear(void *argument)
+{
+	while (!__atomic_load_n(&report.waited, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	__atomic_fetch_add(&report.heard, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &report.heard, FUTEX_WAKE, 1, NULL, NULL, 0);
+	return argument;
+}
+
+/* Writes RING_HOLD to the ring's port. */
+static void hold(struct vmm *vmm)
+{
+	shared.run.exit_reason = KVM_EXIT_IO;
+	shared.run.io.direction = KVM_EXIT_IO_OUT;
+	shared.run.io.port = PORT_RING;
+	shared.run.io.data_offset = 4096;
+	shared.bytes[4096] = RING_HOLD;
+	CHECK(exit_handle(vmm, reason, sizeof(reason)) == VERDICT_RUN);
+}
+
+static void held(void)
+{
+	int file = open("/dev/null", O_WRONLY);
+	struct vmm vmm = make_vmm(file);
+	pthread_t launcher;
+
+	CHECK(pthread_create(&launcher, NULL, hear, NULL) == 0);
+	hold(&vmm);
+	CHECK(report.waited == 1 && report.heard == 1 && report.ring_writes == 0);
+	pthread_join(launcher, NULL);
+	report.heard = 2; /* it was heard before it waits */
+	hold(&vmm);
+	CHECK(report.waited == 2);
+	shared.run.immediate_exit = 1; /* as a signal does */
+	hold(&vmm);
+	CHECK(report.waited == 3 && report.heard == 2);
 	close(file);
 }
 
@@ -176,4 +218,5 @@ UNIT_MAIN({"guest addresses are checked at both ends", addresses},
           {"the ring's bytes arrive in order, across every wrap", ring_order},
           {"a ring that claims too much ends the guest", ring_lies},
           {"what ends a guest, and what does not", verdicts},
+          {"a guest that is held goes on when it was heard, or is to stop", held},
           {"random exits touch nothing they must not", random_exits})
