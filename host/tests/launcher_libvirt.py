@@ -17,7 +17,7 @@ import launcher_deaths
 import launcher_runs
 import machine_code
 from libvirt_daemon import Daemon, missing
-from place import DIED, Failed, GOOD, KERNEL, LAUNCHER, NO_ENGINE, PATIENCE, Place, RUN_METRICS, USAGE, check
+from place import DIED, Failed, GOOD, KERNEL, LAUNCHER, NO_ENGINE, PATIENCE, Place, RUN_METRICS, TIMEOUT, USAGE, check
 from launcher_kvm import fake
 from registry import tests
 
@@ -86,6 +86,25 @@ def killed_daemon(place):
     check(not out and not place.daemon.processes("guest=portcullis-"), "its QEMU is left")
     place.daemon.stop()
     place.daemon.start()
+    place.expect_nothing_left()
+
+
+def hanging_daemon(place):
+    """a libvirtd that hangs holds up neither an interrupt nor the time limit"""
+    daemon = place.daemon.processes("libvirtd")[0]
+    process = start_spin(place, "--timeout", 3)
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        errors = process.communicate(timeout=PATIENCE)[1]
+        check(process.returncode == TIMEOUT and b"did not end within 3 s" in errors, f"status {process.returncode}: {errors}")
+        process = place.start(engine=ENGINE)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        process.communicate(timeout=PATIENCE)
+        check(process.returncode == 128 + signal.SIGINT and time.monotonic() - start < 5, f"status {process.returncode}")
+    finally:
+        os.kill(daemon, signal.SIGCONT)
     place.expect_nothing_left()
 
 
@@ -187,8 +206,8 @@ def listed(place):
     place.expect_nothing_left()
 
 
-OWN = (listed, kinds, kvm_refused, cpu_model, unreachable, default_uri, odd_folder, no_library, triple_fault, destroyed, killed_qemu, killed_keeper,
-       early, side_by_side, killed_daemon)
+OWN = (listed, kinds, kvm_refused, cpu_model, unreachable, default_uri, odd_folder, no_library, triple_fault, destroyed, killed_qemu,
+       hanging_daemon, killed_keeper, early, side_by_side, killed_daemon)
 
 
 def name_of(function):
