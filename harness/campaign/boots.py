@@ -24,7 +24,8 @@ class Outcome:
     good: bool
     reason: str = ""
     unavailable: bool = False
-    ticks: float = 0  # of one repetition
+    ticks: float = 0      # of one repetition, from start to end
+    cpu_ticks: float = 0  # that the CPU was its own
 
 
 @dataclass
@@ -86,7 +87,8 @@ class Store:
                 why = message_of(text, identity) or f"{line.get('reason')} {line.get('status')}"
                 yield Outcome(identity, False, why, line.get("reason") == "start" and line.get("status") == NOT_SUPPORTED)
             elif len(lines) == run.repetitions:
-                yield Outcome(identity, True, ticks=sum(line.get("ticks", 0) for line in lines) / len(lines))
+                yield Outcome(identity, True, ticks=sum(line.get("ticks", 0) for line in lines) / len(lines),
+                              cpu_ticks=sum(line.get("user_ticks", 0) + line.get("system_ticks", 0) for line in lines) / len(lines))
 
     def stems(self):
         return sorted(path.with_suffix("") for path in self.folder.glob("*.plan"))

@@ -2,6 +2,7 @@
 until each median that a figure shows is known to within a width, or the time is over. Rows that are wider then are marked."""
 
 import itertools
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ REPEAT_SECONDS, REPEAT_MAX = 0.03, 10  # a run that takes less is repeated in a 
 class Limits:
     width: float = statistics.WIDTH
     seconds: float = 600
+    run_seconds: float = math.inf  # of the CPU: a run that takes more is not repeated
 
 
 @dataclass
@@ -88,7 +90,7 @@ class Rounds:
         return good
 
     def warm_up(self):
-        """Everything once; how long that took says how often a run is repeated in a round."""
+        """Everything once; how long that took says how often a run is repeated in a round, if at all."""
         for name in self.left:
             runs = {run.identity: run for run in self.round(name, WARM_UP)}
             rate = clock.rate_of(self.store.records(runs))
@@ -96,6 +98,9 @@ class Rounds:
                 if rate and outcome.ticks:
                     often = int(REPEAT_SECONDS * rate / outcome.ticks)
                     self.repeats[runs[identity].point] = min(max(often, 1), REPEAT_MAX)
+                if rate and outcome.cpu_ticks > self.limits.run_seconds * rate:
+                    why = f"not measured in so short a campaign: a run takes {outcome.cpu_ticks / rate:.1f} s"
+                    self.drop(runs[identity], boots.Outcome(identity, False, why))
 
     def keep_wide(self, experiment):
         points = {run.point for run in self.left[experiment.name]}

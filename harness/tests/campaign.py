@@ -180,7 +180,7 @@ class Machine:
     """Stands in for the launcher: writes what boots leave. `value` gives the times of a run, None where it cannot be started."""
 
     def __init__(self, store, value):
-        self.store, self.value, self.started = store, value, []
+        self.store, self.value, self.started, self.cpu_ticks = store, value, [], 0
 
     def start(self, batches):
         for batch in batches:
@@ -190,10 +190,11 @@ class Machine:
                 self.started.append(run.identity)
                 for _ in range(run.repetitions):
                     value = self.value(run, len(self.started))
-                    ends.append({"id": run.identity, "ticks": 10 ** 9, **({"reason": "start", "status": 95} if value is None else
+                    ends.append({"id": run.identity, "ticks": 10 ** 9, "user_ticks": self.cpu_ticks, **({"reason": "start", "status": 95} if value is None else
                                                                           {"reason": "exited", "status": 0})})
                     if value is not None:
-                        lines += [{**RECORD, "backend": run.backend, "line": run.identity, "kind": "measured", "unit": "tsc", "value": value}]
+                        record = {**RECORD, "backend": run.backend, "line": run.identity, "kind": "measured"}
+                        lines += [{**record, "unit": "tsc", "value": value}, {**record, "metric": "tsc_rate", "unit": "Hz", "value": 1e9}]
             stem.with_suffix(".plan").touch()
             for ending, objects in ((".jsonl", lines), (".summary", ends)):
                 stem.with_suffix(ending).write_text("".join(json.dumps(one) + "\n" for one in objects))
@@ -201,14 +202,16 @@ class Machine:
                                                         for end in ends))
 
 
-def rounds_of(folder, name, value, seconds=5):
+def rounds_of(folder, name, value, seconds=5, run_seconds=10, cpu_ticks=0):
     experiment = experiment_of(folder, GOOD)
     runs_of = {"sample": [run for run in experiment.runs([], "normal", True) if run.labels == {"samples": 5, "scrub": "none"}]}
     store = boots.Store(folder / name)
     machine = Machine(store, value)
-    measured = measuring.Rounds([experiment], runs_of, store, machine.start, measuring.Limits(seconds=seconds)).run()
+    machine.cpu_ticks = cpu_ticks
+    limits = measuring.Limits(seconds=seconds, run_seconds=run_seconds)
+    measured = measuring.Rounds([experiment], runs_of, store, machine.start, limits).run()
     rows = statistics.rows(experiment, measured.runs["sample"], store.records({run.identity: run for run in measured.runs["sample"]}))
-    return measured, {row["backend"]: row for row in rows}, machine
+    return measured, {row["backend"]: row for row in rows if row["metric"] == "entrance"}, machine
 
 
 def test_measuring(folder):
@@ -227,6 +230,12 @@ def test_measuring(folder):
     check("a backend that the machine lacks is tried once and said once",
           [(one.identity, one.reason) for one in measured.outcomes] == [("pku", "backend pku: not in this CPU")]
           and sum("pku" in name for name in machine.started) == 1 and list(rows) == ["none"], measured.outcomes)
+
+
+    measured, rows, machine = rounds_of(folder, "long", lambda run, number: 100, run_seconds=1, cpu_ticks=2 * 10 ** 9)
+    check("a run that takes too long for a short campaign is not repeated, and that is said",
+          not rows and [one.reason for one in measured.outcomes] == ["not measured in so short a campaign: a run takes 2.0 s"] * 2
+          and len(machine.started) == 2, measured.outcomes)
 
 
 def test_profiles(folder):
