@@ -1,6 +1,6 @@
 """Stacked bars: for each value of `x` (default: the backend) the metrics on top of each other, in the order of the file."""
 
-from campaign.figures import COLOURS, quote, short, value_of
+from campaign.figures import COLOURS, SIGNS, quote, short, value_of
 
 KEYS = {}
 
@@ -20,7 +20,7 @@ def draw(figure, data):
         for row in group:
             place = clusters.index(value_of(row, x))
             top = below[place] + row["median"]
-            lines.append(f"{place} {below[place] + row['median'] / 2} {row['median'] / 2} {top} {short(row['median'])}")
+            lines.append(f"{place} {below[place] + row['median'] / 2} {row['median'] / 2} {top} {short(row['median'])}{SIGNS[row['mark']]}")
             below[place] = top
         blocks.append(f"$part{index} << END\n" + "\n".join(lines) + "\nEND")
         plots.append(f"$part{index} using 1:2:(0.3):3 with boxxyerror fs pattern {index + 1} border -1 "
