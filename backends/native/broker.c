@@ -370,6 +370,14 @@ static void retry_waiting(void)
 	free_ended();
 }
 
+static _Noreturn void end_broker(void)
+{
+	shared_stop();
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	exit(0);
+}
+
 static _Noreturn void run(int listener, int stop, int signals)
 {
 	for (;;) {
@@ -388,7 +396,7 @@ static _Noreturn void run(int listener, int stop, int signals)
 			of_servers[i] = (struct pollfd){shared_control(i), POLLIN, 0};
 		poll(sources, sizeof(sources) / sizeof(sources[0]), shared_watch() ? WATCH_MILLIS : -1);
 		if (sources[1].revents)
-			exit(0); /* helpers die with it */
+			end_broker();
 		if (sources[2].revents)
 			reap_children(signals);
 		for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)

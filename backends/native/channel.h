@@ -12,7 +12,6 @@
 
 #define CHANNEL_VECTOR  0x80000000 /* in an entry's index: vector registers are arguments and result, too */
 #define CHANNEL_VECTORS 8
-#define CHANNEL_SPINS   2000 /* looks before a side sleeps, where both can run at once */
 
 /* Registers of a call (System V ABI, AMD64, 3.2.3); the offsets are used in assembly. */
 struct channel_registers {
@@ -58,20 +57,18 @@ static inline void channel_wake(uint32_t *state)
 	native_call(SYS_futex, (long)state, CHANNEL_FUTEX_WAKE, 1, 0, 0, 0);
 }
 
-/* Waits while `state` is (while: true) or until it is (false) `value`, and `*give_up` is 0. Looks `spins`
- * times before it sleeps. */
+/*
+ * Waits while `state` is (is: true) or is not (false) `value`, and `*give_up` is 0. It does not look
+ * before it sleeps: where both sides could run at once that would pay while no one else has work, and cost
+ * ten times as much as sleeping when someone has.
+ */
 static inline void channel_wait(uint32_t *state, uint32_t value, bool is, uint32_t *sleeps,
-                                const uint32_t *give_up, unsigned spins)
+                                const uint32_t *give_up)
 {
 	uint32_t seen;
 
 	while (((seen = __atomic_load_n(state, __ATOMIC_ACQUIRE)) == value) == is &&
 	       !__atomic_load_n(give_up, __ATOMIC_SEQ_CST)) {
-		if (spins) {
-			spins--;
-			__builtin_ia32_pause();
-			continue;
-		}
 		__atomic_store_n(sleeps, 1, __ATOMIC_SEQ_CST);
 		if (!__atomic_load_n(give_up, __ATOMIC_SEQ_CST))
 			channel_sleep(state, seen);

@@ -4,7 +4,6 @@
  * belongs to it, and waits for the answer. Nothing of the domain but gate and channel is mapped here.
  */
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -18,7 +17,6 @@
 #define THUNK_SIZE 32
 
 static uint32_t taken[NATIVE_DOMAINS_MAX]; /* thread slots in use, a bit each, by domain */
-static unsigned spins;                     /* 0: client and server share one CPU */
 
 static struct channel *channel_of(const struct native_domain *domain)
 {
@@ -82,7 +80,7 @@ static bool wait_for_result(struct channel *channel, struct channel_slot *slot)
 	uint32_t state = CHANNEL_REQUEST;
 
 	for (;;) {
-		channel_wait(&slot->state, state, true, &slot->client_sleeps, &channel->failed, spins);
+		channel_wait(&slot->state, state, true, &slot->client_sleeps, &channel->failed);
 		state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
 		if (state != CHANNEL_CALL)
 			return state == CHANNEL_DONE;
@@ -178,15 +176,6 @@ static long protect(struct native_domain *domain)
 	return native_call(SYS_mprotect, start, (long)size, PROT_READ | PROT_EXEC, 0, 0, 0);
 }
 
-/* May several threads run at once? */
-static bool has_cpus(void)
-{
-	cpu_set_t set = {0};
-
-	return native_call(SYS_sched_getaffinity, 0, sizeof(set), (long)&set, 0, 0, 0) > 0 &&
-	       CPU_COUNT(&set) > 1;
-}
-
 static long connect_channel(const struct native_domain *domain, int channel)
 {
 	long at = (long)channel_of(domain);
@@ -194,7 +183,6 @@ static long connect_channel(const struct native_domain *domain, int channel)
 	                          MAP_SHARED | MAP_FIXED_NOREPLACE, channel, 0);
 
 	taken[domain_number(domain)] = 0;
-	spins = has_cpus() ? CHANNEL_SPINS : 0;
 	return result == at ? 0 : result < 0 ? result : -EEXIST;
 }
 

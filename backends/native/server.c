@@ -32,7 +32,6 @@ static struct client {
 	pid_t pid; /* 0: none */
 	struct channel *channel;
 	cpu_set_t place;
-	unsigned spins;
 	uint32_t leaving; /* its threads end */
 	uint32_t threads; /* that there are */
 	bool stacks;      /* are mapped */
@@ -218,8 +217,7 @@ static void work(void *its_slot)
 
 	native_call(SYS_sched_setaffinity, 0, sizeof(client->place), (long)&client->place, 0, 0, 0);
 	for (;;) {
-		channel_wait(&slot->state, CHANNEL_REQUEST, false, &slot->server_sleeps, &client->leaving,
-		             client->spins);
+		channel_wait(&slot->state, CHANNEL_REQUEST, false, &slot->server_sleeps, &client->leaving);
 		if (__atomic_load_n(&client->leaving, __ATOMIC_ACQUIRE))
 			break;
 		serve_call(slot);
@@ -230,6 +228,16 @@ static void work(void *its_slot)
 
 /* ---- clients ----------------------------------------------------------------------------------------------
  */
+
+/* The CPUs that the process may use. One that has just ended: this one's. */
+static cpu_set_t place_of(pid_t pid)
+{
+	cpu_set_t place;
+
+	if (sched_getaffinity(pid, sizeof(place), &place) < 0)
+		sched_getaffinity(0, sizeof(place), &place);
+	return place;
+}
 
 static void add_client(unsigned index, pid_t pid, int channel)
 {
@@ -245,9 +253,7 @@ static void add_client(unsigned index, pid_t pid, int channel)
 	client->stacks = true;
 	client->pid = pid;
 	client->leaving = 0;
-	if (sched_getaffinity(pid, sizeof(client->place), &client->place) < 0)
-		sched_getaffinity(0, sizeof(client->place), &client->place); /* it has just ended */
-	client->spins = CPU_COUNT(&client->place) > 1 ? CHANNEL_SPINS : 0;
+	client->place = place_of(pid);
 	client->threads = BROKER_SLOTS;
 	for (unsigned i = 0; i < BROKER_SLOTS; i++)
 		if (thread_start(THREAD_FLAGS, (void *)domain_stack_top(domain, part.first_slot + i), work,
@@ -447,10 +453,12 @@ _Noreturn void server_run(const struct server_task *task)
 {
 	char name[BROKER_NAME_SIZE], secret[BROKER_SECRET_SIZE];
 	int memory = task->memory;
+	cpu_set_t place = place_of(task->first);
 	sigset_t none;
 	long result = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sched_setaffinity(0, sizeof(place), &place);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	memcpy(name, task->name, sizeof(name));

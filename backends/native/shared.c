@@ -33,10 +33,10 @@ static struct shared {
 	struct portcullis_gate_data
 	        *data; /* the library can change it: nothing is believed that is read there */
 	bool ready, failed;
-	bool started;         /* init has returned, ... */
-	long result;          /* ... this */
+	bool started;              /* init has returned, ... */
+	long result;               /* ... this */
 	char why[NATIVE_WHY_SIZE]; /* a sentence on that, or none */
-	unsigned initialiser; /* index of the process, 0: none */
+	unsigned initialiser;      /* index of the process, 0: none */
 	enum state clients[BROKER_PROCESSES_MAX];
 	bool calls[NATIVE_DOMAINS_MAX];
 	bool calls_others; /* its server has attached to libraries */
@@ -327,12 +327,13 @@ static bool is_deserted(const struct shared *domain)
 	return leaving;
 }
 
-static long begin_server(struct shared *domain)
+static long begin_server(struct shared *domain, const struct shared_process *first)
 {
 	const struct server_task task = {.plan = &domain->plan,
 	                                 .number = domain->number,
 	                                 .shared = !domain->owner,
 	                                 .ready = domain->started,
+	                                 .first = first->outer,
 	                                 .memory = domain->memory};
 
 	return served_begin(&domain->served, &task);
@@ -349,7 +350,7 @@ static long start_server(struct shared *domain, const struct shared_process *pro
 		domain->initialiser = process->index;
 		write_client(domain, process);
 		set_threads(domain, 0, process->index, true);
-		error = begin_server(domain);
+		error = begin_server(domain, process);
 	}
 	return error ? error : SHARED_WAIT;
 }
@@ -584,6 +585,15 @@ void shared_hear(unsigned number)
 		buried(domain);
 }
 
+void shared_stop(void)
+{
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++) {
+		if (domains[i].undertaker)
+			kill(domains[i].undertaker, SIGKILL);
+		served_end(&domains[i].served);
+	}
+}
+
 bool shared_watch(void)
 {
 	bool busy = false;
@@ -725,7 +735,7 @@ long shared_reserve(unsigned parent, unsigned child)
 
 static void claim(struct shared *domain, const struct shared_process *child)
 {
-	bool failed = domain->owner && (domain->calls_others || begin_server(domain));
+	bool failed = domain->owner && (domain->calls_others || begin_server(domain, child));
 
 	if (add_client(domain, child))
 		domain->clients[child->index] = NONE;

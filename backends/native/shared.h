@@ -46,6 +46,9 @@ void shared_claim(const struct shared_process *child);
 
 void shared_fail(unsigned number, unsigned index, const char *why); /* a client says so */
 
+/* The run has ended: so do all children of the broker's. */
+void shared_stop(void);
+
 /* A child of the broker's has ended. */
 void shared_reap(pid_t child, int status);
 
