@@ -11,9 +11,7 @@
 #define PARANOID         "/proc/sys/kernel/perf_event_paranoid"
 #define PARANOID_UNKNOWN (-9)
 
-/* ---- numbers
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- numbers -------------------------------------------------------------------------------- */
 
 struct perf_count perf_difference(const struct perf_reading *before, const struct perf_reading *after)
 {
@@ -34,9 +32,7 @@ struct perf_count perf_difference(const struct perf_reading *before, const struc
 	return count;
 }
 
-/* ---- names
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 /* The bits that a word of the list stands for; 0: there is no such event. */
 static uint64_t events_of_word(const char *word, size_t length)
@@ -84,9 +80,7 @@ void perf_names(struct buffer *text)
 		buffer_printf(text, "%s%s", event == perf_events ? "" : ", ", event->name);
 }
 
-/* ---- reasons
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- reasons -------------------------------------------------------------------------------- */
 
 void perf_explain(int error, int paranoid, char *text, size_t size)
 {
@@ -158,9 +152,7 @@ static void write_remarks(struct absences *absences, struct buffer *remarks)
 	}
 }
 
-/* ---- opening
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 /* What a hardware event is counted apart for. */
 struct side {
@@ -253,9 +245,7 @@ void perf_open(struct perf *perf, pid_t pid)
 	free(absences);
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static struct perf_reading read_counter(const struct perf_counter *counter)
 {

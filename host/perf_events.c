@@ -17,8 +17,7 @@ static int find_plain(const struct perf_event *event, struct perf_event_attr *at
 	return 0;
 }
 
-/* ---- page walks
- * ---------------------------------------------------------------------------------------------
+/* ---- page walks -----------------------------------------------------------------------------
  *
  * Linux has no general name for them. Intel: DTLB_LOAD_MISSES.WALK_COMPLETED, umask 0EH of event 08H, of
  * event 12H from Golden Cove on (SDM vol. 3B, chapter 20, and Intel's event files). AMD: LsL1DTlbMiss, those
@@ -77,9 +76,7 @@ static int find_walks(const struct perf_event *event, struct perf_event_attr *at
 	return ENODATA;
 }
 
-/* ---- tracepoints
- * --------------------------------------------------------------------------------------------
- */
+/* ---- tracepoints ---------------------------------------------------------------------------- */
 
 static int find_exits(const struct perf_event *event, struct perf_event_attr *attr, char *reason, size_t size)
 {
@@ -103,9 +100,7 @@ static int find_exits(const struct perf_event *event, struct perf_event_attr *at
 	return -error;
 }
 
-/* ---- the table
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------ */
 
 #define HARDWARE(event) .find = find_plain, .type = PERF_TYPE_HARDWARE, .config = PERF_COUNT_HW_##event
 #define SOFTWARE(event) .find = find_plain, .type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_##event

@@ -113,9 +113,7 @@ void symbols_describe(const struct symbols *symbols, uint64_t address, bool is_r
 		         (unsigned long)(address - best->st_value));
 }
 
-/* ---- the map
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the map -------------------------------------------------------------------------------- */
 
 #define KERNEL_HALF (1UL << 63)
 

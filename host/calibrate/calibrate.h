@@ -52,6 +52,11 @@ struct metrics {
 /* Takes a record of the program; others are passed over. False: it is damaged. */
 bool metrics_take(struct metrics *metrics, const char *line, size_t size);
 
+/* Takes from what the launcher says of runs that failed why a backend is not here: a metric METRIC_BACKEND of
+ * it. */
+void metrics_take_messages(struct metrics *metrics, const char *text);
+#define METRIC_BACKEND "backend"
+
 /* NULL: it is not there. One without values has its reason. */
 const struct metric *metrics_find(const struct metrics *metrics, const char *backend, const char *name);
 

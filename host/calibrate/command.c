@@ -58,9 +58,7 @@ static void print_help(void)
 	       "not available or measures no time, 8: the profile could not be written.\n");
 }
 
-/* ---- the guest's engine
- * -------------------------------------------------------------------------------------
- */
+/* ---- the guest's engine --------------------------------------------------------------------- */
 
 /* False, with the reason: it is not here, is no guest, or its ticks are no time. */
 static bool measures(const struct engine *engine, char *reason, size_t size)
@@ -118,9 +116,7 @@ static bool choose_engine(const struct engine **engine, char *why, size_t size, 
 	return true;
 }
 
-/* ---- measuring and writing
- * ----------------------------------------------------------------------------------
- */
+/* ---- measuring and writing ------------------------------------------------------------------ */
 
 /* What was measured and what was not, for people. */
 static void report_events(void)

@@ -71,9 +71,12 @@ static bool in_cycles(const struct metrics *metrics, const char *backend, const 
 static void explain(const struct metrics *metrics, const struct source *source, char *reason, size_t size)
 {
 	const struct metric *metric = metrics_find(metrics, source->backend, source->metric);
+	const struct metric *backend = metrics_find(metrics, source->backend, METRIC_BACKEND);
 
 	if (metric && *metric->reason)
 		snprintf(reason, size, "%s", metric->reason);
+	else if (backend)
+		snprintf(reason, size, "backend %s: %.400s", source->backend, backend->reason);
 	else if (!strcmp(source->backend, BACKEND_HOST))
 		snprintf(reason, size, "the program did not measure it");
 	else

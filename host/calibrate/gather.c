@@ -6,6 +6,7 @@
 #include "host/json.h"
 #include "host/process.h"
 #include "host/report.h"
+#include "host/status.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,9 +19,7 @@
 
 #define WORKLOAD "calibrate"
 
-/* ---- records
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- records -------------------------------------------------------------------------------- */
 
 static struct metric *find_or_add(struct metrics *metrics, const char *backend, const char *name)
 {
@@ -67,14 +66,34 @@ bool metrics_take(struct metrics *metrics, const char *line, size_t size)
 	return true;
 }
 
-/* ---- children
- * -----------------------------------------------------------------------------------------------
- */
+void metrics_take_messages(struct metrics *metrics, const char *text)
+{
+	static const char mark[] = "  | backend ";
+
+	while ((text = strstr(text, mark))) {
+		size_t length = strcspn(text += strlen(mark), ":\n");
+		struct metric *metric;
+		char backend[32];
+
+		snprintf(backend, sizeof(backend), "%.*s", (int)length, text);
+		text += length;
+		if (strncmp(text, ": ", 2))
+			continue;
+		text += 2;
+		metric = find_or_add(metrics, backend, METRIC_BACKEND);
+		if (metric)
+			snprintf(metric->reason, sizeof(metric->reason), "%.*s", (int)strcspn(text, "\n"),
+			         text);
+	}
+}
+
+/* ---- children ------------------------------------------------------------------------------- */
 
 struct child {
 	const char *what; /* for people */
 	struct metrics *metrics;
 	unsigned rounds;
+	bool some_may_fail; /* a machine need not have each backend */
 	struct buffer line, errors;
 	bool damaged;
 };
@@ -144,12 +163,17 @@ static int run_child(struct child *child, const struct process *process, char *r
 	int output, errors, status;
 	char how[128];
 	pid_t pid;
+	bool good;
 
 	if (process_start(process, &pid, &output, &errors, reason, size) < 0)
 		return -1;
 	follow(child, output, errors);
 	status = process_wait(pid);
-	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+	good = WIFEXITED(status) &&
+	       (!WEXITSTATUS(status) || (child->some_may_fail && WEXITSTATUS(status) == STATUS_RUN_FAILED));
+	if (child->errors.size)
+		metrics_take_messages(child->metrics, child->errors.data);
+	if (!good) {
 		process_describe_end(status, how, sizeof(how));
 		snprintf(reason, size, "%s %s: %s", child->what, how, last_words(&child->errors));
 	} else if (child->damaged) {
@@ -157,7 +181,7 @@ static int run_child(struct child *child, const struct process *process, char *r
 	}
 	buffer_free(&child->line);
 	buffer_free(&child->errors);
-	return WIFEXITED(status) && !WEXITSTATUS(status) && !child->damaged ? 0 : -1;
+	return good && !child->damaged ? 0 : -1;
 }
 
 int gather_host(unsigned rounds, struct metrics *metrics, char *reason, size_t size)
@@ -171,9 +195,7 @@ int gather_host(unsigned rounds, struct metrics *metrics, char *reason, size_t s
 	return run_child(&child, &process, reason, size);
 }
 
-/* ---- the guest
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- the guest ------------------------------------------------------------------------------ */
 
 /* Where events are that a profile needs: a line for each backend, and what it can measure. */
 static const char plan_format[] =
@@ -216,7 +238,8 @@ int gather_guest(const struct engine *engine, unsigned rounds, struct metrics *m
 	                      plan_path,        "--root",    root_path,  "--records",  "-",
 	                      "--quiet",        "--timeout", "600",      NULL};
 	struct process process = {.argv = argv, .keep_count = 2};
-	struct child child = {.what = "the guest", .metrics = metrics, .rounds = rounds};
+	struct child child = {
+	        .what = "the guest", .metrics = metrics, .rounds = rounds, .some_may_fail = true};
 	int result = -1;
 
 	if (pack(&archive, reason, size) < 0) {

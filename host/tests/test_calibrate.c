@@ -119,6 +119,19 @@ static void guest(void)
 	CHECK_TEXT(event_of("vmfunc")->reason, "no views");
 }
 
+static void missing_backend(void)
+{
+	measure_host();
+	metrics_take_messages(&metrics,
+	                      "views: could not be started: Operation not supported, 9 ticks\n"
+	                      "  | backend vmfunc: this CPU has no VMX\n  | backend odd\n  | other: x\n"
+	                      "  | backend syscall-kpti: no reason");
+	CHECK(events_make(&metrics, &events));
+	CHECK_TEXT(event_of("vmfunc")->reason, "backend vmfunc: this CPU has no VMX");
+	CHECK_TEXT(event_of("cr3_write")->reason, "backend syscall-kpti: no reason");
+	CHECK(!metrics_find(&metrics, "odd", METRIC_BACKEND));
+}
+
 static void emulator(void)
 {
 	memset(&metrics, 0, sizeof(metrics));
@@ -183,6 +196,7 @@ UNIT_MAIN({"median, quartiles, and a mark on a large spread", statistics},
           {"one outlier changes nothing", outlier},
           {"ticks become cycles of the core, round by round", cycles},
           {"a guest gives what only it can, and its own system call", guest},
+          {"a backend that is not here is the reason", missing_backend},
           {"an emulator is told by its multiplications", emulator}, {"a damaged record is found", damaged},
           {"events of a base are found by their whole names", tables},
           {"a profile has what was measured, and of its base the rest", text})

@@ -63,8 +63,7 @@ static void record_absence(const char *metric, const char *reason)
 	       portcullis_backend(), metric, reason);
 }
 
-/* ---- the counter's rate
- * ------------------------------------------------------------------------------------- */
+/* ---- the counter's rate --------------------------------------------------------------------- */
 
 static uint64_t nanoseconds(void)
 {
@@ -84,8 +83,7 @@ static double tsc_rate(void)
 	return (double)(probe_ticks() - ticks) * 1e9 / (double)(now - start);
 }
 
-/* ---- rounds
- * ------------------------------------------------------------------------------------------------- */
+/* ---- rounds --------------------------------------------------------------------------------- */
 
 /* So many events that a measurement is long enough to trust; the trials warm everything up. */
 static long choose_count(const struct probe *probe)
@@ -139,8 +137,7 @@ static void measure(void)
 	}
 }
 
-/* ---- the start
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the start ------------------------------------------------------------------------------ */
 
 /* One CPU, so that two threads take turns on it and its clock is one; a guest with one CPU need not know how.
  */

@@ -17,8 +17,7 @@ static const char *always(void)
 	return NULL;
 }
 
-/* ---- what a cycle is, and what an instruction costs
- * ---------------------------------------------------------
+/* ---- what a cycle is, and what an instruction costs -----------------------------------------
  *
  * On every CPU an addition that needs the result of the one before takes one cycle of the core, whatever the
  * counter's rate; a multiplication takes three or four, or the CPU is an emulator that counts instructions.
@@ -110,9 +109,7 @@ static uint64_t run_cpuid(long count)
 	return probe_ticks() - start;
 }
 
-/* ---- protection keys (SDM vol. 2D, WRPKRU; OSPKE: CPUID leaf 7, ECX bit 4)
- * ------------------------------------
- */
+/* ---- protection keys (SDM vol. 2D, WRPKRU; OSPKE: CPUID leaf 7, ECX bit 4) ------------------ */
 
 #define LEAF7_ECX_OSPKE (1u << 4)
 
@@ -148,8 +145,7 @@ static uint64_t run_rdpkru(long count)
 	return probe_ticks() - start;
 }
 
-/* ---- VMFUNC (SDM vol. 3C, 26.5.6)
- * -----------------------------------------------------------------------------
+/* ---- VMFUNC (SDM vol. 3C, 26.5.6) -----------------------------------------------------------
  *
  * To view 0, in which an application is on backend `vmfunc`: what changes is nothing, what the CPU does is
  * the same.
@@ -198,9 +194,7 @@ static uint64_t run_vmfunc(long count)
 	return probe_ticks() - start;
 }
 
-/* ---- a whole entrance, from which the launcher works out what differs between backends
- * ------------------------
- */
+/* ---- a whole entrance, from which the launcher works out what differs between backends ------ */
 
 static const char *need_library(void)
 {

@@ -42,8 +42,7 @@ static uint64_t run_system_calls(long count)
 	return probe_ticks() - start;
 }
 
-/* ---- memory
- * ------------------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 static char *page;
 
@@ -84,8 +83,7 @@ static uint64_t run_page_faults(long count)
 	return ticks;
 }
 
-/* ---- signals
- * ------------------------------------------------------------------------------------------------ */
+/* ---- signals -------------------------------------------------------------------------------- */
 
 static void handle(int number)
 {
@@ -110,8 +108,7 @@ static uint64_t run_signals(long count)
 	return probe_ticks() - start;
 }
 
-/* ---- switches
- * ----------------------------------------------------------------------------------------------- */
+/* ---- switches ------------------------------------------------------------------------------- */
 
 /* Two threads on one CPU wake each other by turns: it is the thread's turn whose parity `turn` has. */
 static int turn;
