@@ -17,8 +17,8 @@ def name_of(rate):
 
 
 def in_nanoseconds(all_records, rate):
-    """The records, each count of the TSC as nanoseconds with the name of the rate as its profile."""
-    for record in all_records:
+    """The records but those of the rate, each count of the TSC as nanoseconds with the name of the rate as its profile."""
+    for record in (record for record in all_records if not rate or record["metric"] != RATE):
         yield converted(record, 1e9 / rate) | {"profile": name_of(rate)} if rate and record["unit"] == COUNTS else record
 
 

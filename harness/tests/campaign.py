@@ -171,8 +171,8 @@ def test_clock():
              {**RECORD, "unit": "tsc", "value": {"count": 3, "sum": 40, "min": 2, "max": 20, "buckets": [[2, 1], [20, 2]]}}]
     made = list(clock.in_nanoseconds(found, clock.rate_of(found)))
     check("counts of the TSC become nanoseconds with the rate named",
-          (made[1]["value"], made[1]["min"], made[1]["unit"], made[1]["profile"]) == (15, 10, "ns", "TSC of 2 GHz"), made[1])
-    check("so do histograms", made[2]["value"] == {"count": 3, "sum": 20, "min": 1, "max": 10, "buckets": [[1, 1], [10, 2]]}, made[2])
+          (made[0]["value"], made[0]["min"], made[0]["unit"], made[0]["profile"]) == (15, 10, "ns", "TSC of 2 GHz"), made)
+    check("so do histograms", made[1]["value"] == {"count": 3, "sum": 20, "min": 1, "max": 10, "buckets": [[1, 1], [10, 2]]}, made)
     check("where no record says the rate, counts stay counts", list(clock.in_nanoseconds(found[1:], None)) == found[1:])
 
 
@@ -355,6 +355,19 @@ def test_reference():
     check("it has a verdict on each claim", sorted(told) == ["C1", "C2", "C3", "C4", "C5"] and "no data" not in told.values(), told)
 
 
+def test_compare(folder):
+    base = {key: "" for key in statistics.COLUMNS} | {"experiment": "e", "kind": "measured", "unit": "ns", "first_quartile": 1}
+    for name, median, rate in (("before", 10, "TSC of 2 GHz"), ("after", 20, "TSC of 3 GHz")):
+        (folder / name).mkdir()
+        statistics.write_csv(folder / name / "rows.csv", [
+            {**base, "metric": metric, "profile": rate, "median": median, "low": median, "high": median, "mark": mark}
+            for metric, mark in (("known", ""), ("wide", "unstable"))])
+    done = subprocess.run([TOP / "harness" / "compare", folder / "before", folder / "after", "--all"], capture_output=True, text=True, check=False)
+    check("times are compared whatever the clock, those that are known well", done.returncode == 1
+          and [line.rsplit(", ", 1)[1] for line in done.stdout.splitlines()[:2]] == ["beyond noise", "unstable"]
+          and "2 rows in both, 1 changed beyond noise, 1 unstable;" in done.stdout, done.stdout + done.stderr)
+
+
 def test_outcomes(folder):
     experiment = experiment_of(folder, GOOD.replace('"crossing"', '"crossing"\nrepetitions = 2', 1))
     runs = {run.identity: run for run in experiment.runs([], "normal")}
@@ -377,7 +390,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="portcullis-campaign-") as scratch:
         folder = Path(scratch)
         for test in (test_experiments, test_backends, test_records, test_statistics, test_measuring, test_profiles, test_calibration,
-                     test_figures, test_outcomes):
+                     test_figures, test_compare, test_outcomes):
             test(folder)
     test_engines()
     test_clock()
