@@ -1,10 +1,15 @@
 #include "native/map.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "native/load.h"
+
+/* Instructions of one byte. */
+#define NOP  0x90
+#define TRAP 0xcc
 
 static uint64_t image_base(const struct native_domain *domain)
 {
@@ -118,6 +123,23 @@ __attribute__((naked)) uint64_t map_call(uint64_t top, uint64_t function, uint64
 	(void)top, (void)function, (void)argument;
 }
 
+/* No client is there any more: what the image would copy is the caller's error, whatever lies there here. */
+static long close_copies(const struct native_domain *domain)
+{
+	const struct image_plan *plan = &domain->plan;
+	uint64_t start = image_base(domain) + plan->copy_start, end = image_base(domain) + plan->copy_end,
+	         page = start & ~(uint64_t)(PORTCULLIS_PAGE_SIZE - 1);
+	long error = 0;
+
+	if (start != end)
+		error = native_call(SYS_mprotect, (long)page, (long)(end - page), PROT_READ | PROT_WRITE, 0,
+		                    0, 0);
+	if (error || start == end)
+		return error;
+	memset((void *)start, plan->copy_fixup == plan->copy_end ? NOP : TRAP, end - start);
+	return native_call(SYS_mprotect, (long)page, (long)(end - page), PROT_READ | PROT_EXEC, 0, 0, 0);
+}
+
 long map_and_tear_down(const struct image_plan *plan, unsigned number, int memory, uint64_t client)
 {
 	const struct native_domain domain = {.base = PORTCULLIS_DOMAINS_START +
@@ -127,6 +149,8 @@ long map_and_tear_down(const struct image_plan *plan, unsigned number, int memor
 	                                     .slot_count = 1};
 	long error = map_domain(&domain, memory);
 
+	if (!error)
+		error = close_copies(&domain);
 	if (!error)
 		map_call(domain_stack_top(&domain, 0), image_base(&domain) + plan->teardown, client);
 	return error;

@@ -1,5 +1,4 @@
-#include "native/served.h"
-#include "native/shared.h"
+#include "native/shared_domain.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -20,219 +19,7 @@
 #define TEARDOWN_SECONDS 5
 #define SENTENCE_BUSY    "its library has several clients"
 
-enum state { NONE, RESERVED, ATTACHED, LEAVING };
-
-static struct shared {
-	bool used;
-	unsigned number;
-	unsigned owner;    /* index of the process whose private domain it is, 0: it is shared */
-	int memory, image; /* memfds: the domain, each byte at its offset there; the image file's bytes */
-	struct image_plan plan;
-	uint64_t device, inode;
-	uid_t owner_uid;
-	struct portcullis_gate_data
-	        *data; /* the library can change it: nothing is believed that is read there */
-	bool ready, failed;
-	bool started;              /* init has returned, ... */
-	long result;               /* ... this */
-	char why[NATIVE_WHY_SIZE]; /* a sentence on that, or none */
-	unsigned initialiser;      /* index of the process, 0: none */
-	enum state clients[BROKER_PROCESSES_MAX];
-	bool calls[NATIVE_DOMAINS_MAX];
-	bool calls_others; /* its server has attached to libraries */
-
-	/* The helper that runs a teardown function. */
-	pid_t undertaker; /* 0: there is none */
-	unsigned torn;    /* index of the process whose departure is under way, 0: none is */
-	time_t deadline;
-
-	struct served served; /* where the backend has `remote` */
-} domains[SHARED_DOMAINS_MAX];
-static uint64_t last_id;
-
-/* The shared domain of that number, or (index not 0) the private one of the process. NULL: there is none. */
-static struct shared *lookup(unsigned number, unsigned index)
-{
-	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
-		if (domains[i].used && domains[i].number == number &&
-		    (!domains[i].owner || domains[i].owner == index))
-			return &domains[i];
-	return NULL;
-}
-
-static uint64_t base_of(const struct shared *domain)
-{
-	return PORTCULLIS_DOMAINS_START + domain->number * PORTCULLIS_DOMAIN_SIZE;
-}
-
-static uint64_t client_address(const struct shared *domain, unsigned index)
-{
-	return base_of(domain) + PORTCULLIS_GATE_DATA_OFFSET + PORTCULLIS_GATE_DATA_CLIENTS +
-	       index * sizeof(struct portcullis_client);
-}
-
-static struct native_gate *gate_of(const struct shared *domain)
-{
-	return (struct native_gate *)((char *)domain->data + PORTCULLIS_GATE_DATA_BACKEND);
-}
-
-static unsigned count_clients(const struct shared *domain)
-{
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < BROKER_PROCESSES_MAX; i++)
-		count += domain->clients[i] != NONE;
-	return count;
-}
-
-static time_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec;
-}
-
-/* ---- life of a domain -------------------------------------------------------------------------------------
- */
-
-static void destroy(struct shared *domain)
-{
-	if (domain->memory >= 0)
-		close(domain->memory);
-	if (domain->image >= 0)
-		close(domain->image);
-	if (domain->data)
-		munmap(domain->data, PORTCULLIS_GATE_DATA_SIZE);
-	if (domain->plan.bytes)
-		load_forget(domain->plan.bytes, domain->plan.size);
-	served_end(&domain->served);
-	for (unsigned i = 0; i < SHARED_DOMAINS_MAX && !domain->owner; i++)
-		domains[i].calls[domain->number] = false;
-	memset(domain, 0, sizeof(*domain));
-}
-
-static long make_image(struct shared *domain)
-{
-	size_t done = 0;
-
-	domain->image = memfd_create("image", MFD_CLOEXEC);
-	if (domain->image < 0)
-		return -errno;
-	while (done < domain->plan.size) {
-		ssize_t size = write(domain->image, domain->plan.bytes + done, domain->plan.size - done);
-
-		if (size <= 0)
-			return size ? -errno : -EIO;
-		done += (size_t)size;
-	}
-	return 0;
-}
-
-static long make_memory(struct shared *domain)
-{
-	const struct portcullis_image *image = &domain->plan.descriptor;
-	char *at;
-
-	domain->memory = memfd_create("domain", MFD_CLOEXEC);
-	if (domain->memory < 0 ||
-	    ftruncate(domain->memory, (off_t)(PORTCULLIS_HEAP_OFFSET + image->heap_limit)) < 0)
-		return -errno;
-	at = mmap(NULL, domain->plan.memory_size, PROT_READ | PROT_WRITE, MAP_SHARED, domain->memory,
-	          PORTCULLIS_IMAGE_OFFSET);
-	if (at == MAP_FAILED)
-		return -errno;
-	load_segments(&domain->plan, at, base_of(domain) + PORTCULLIS_IMAGE_OFFSET);
-	munmap(at, domain->plan.memory_size);
-	at = mmap(NULL, PORTCULLIS_GATE_DATA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, domain->memory,
-	          PORTCULLIS_GATE_DATA_OFFSET);
-	if (at == MAP_FAILED)
-		return -errno;
-	domain->data = (struct portcullis_gate_data *)at;
-	domain->data->magic = PORTCULLIS_GATE_DATA_MAGIC;
-	domain->data->entry_count = image->entry_count;
-	domain->data->heap_limit = image->heap_limit;
-	return 0;
-}
-
-static struct shared *find_free(void)
-{
-	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
-		if (!domains[i].used)
-			return &domains[i];
-	return NULL;
-}
-
-/* Of a shared domain: from above, so that it is free in most processes. -1: all are taken. */
-static int free_number(void)
-{
-	for (int number = NATIVE_DOMAINS_MAX - 1; number >= 0; number--)
-		if (!lookup((unsigned)number, 0))
-			return number;
-	return -1;
-}
-
-/* `owner`: 0, or the process whose own `number` it is. */
-static long create(int file, const struct stat *status, unsigned owner, unsigned number,
-                   struct broker_answer *answer, struct shared **created)
-{
-	struct shared *domain = find_free();
-	int chosen = owner ? (int)number : free_number();
-	const char *wrong;
-	long error;
-
-	if (!domain || chosen < 0)
-		return -ENOSPC;
-	*domain = (struct shared){.used = true,
-	                          .number = (unsigned)chosen,
-	                          .owner = owner,
-	                          .memory = -1,
-	                          .image = -1,
-	                          .device = status->st_dev,
-	                          .inode = status->st_ino,
-
-	                          .owner_uid = status->st_uid};
-	error = load_read(file, &domain->plan.bytes, &domain->plan.size);
-	if (!error) {
-		wrong = image_parse(domain->plan.bytes, domain->plan.size, &domain->plan);
-		if (wrong) {
-			snprintf(answer->reason, sizeof(answer->reason), "%s", wrong);
-			error = -ENOEXEC;
-		}
-	}
-	if (!error)
-		error = make_image(domain);
-	if (!error)
-		error = make_memory(domain);
-	if (error)
-		destroy(domain);
-	*created = domain;
-	return error;
-}
-
-static struct shared *find(const struct stat *status, unsigned owner)
-{
-	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
-		if (domains[i].used && !domains[i].failed && domains[i].owner == owner &&
-		    domains[i].device == status->st_dev && domains[i].inode == status->st_ino)
-			return &domains[i];
-	return NULL;
-}
-
-/* All entrances return PORTCULLIS_FAILED from now on; who attaches gets a fresh domain. */
-static void fail(struct shared *domain, const char *why)
-{
-	struct native_gate *gate = gate_of(domain);
-
-	if (domain->failed)
-		return;
-	domain->failed = true;
-	snprintf(gate->why, sizeof(gate->why), "%s", why);
-	domain_close_gate(gate);
-	served_fail(&domain->served, why);
-}
-
-/* ---- clients ----------------------------------------------------------------------------------------------
+/* ---- attaching --------------------------------------------------------------------------------------------
  */
 
 static bool may_share(const struct shared *domain, uint32_t uid)
@@ -253,66 +40,6 @@ static bool may_share(const struct shared *domain, uint32_t uid)
 		return false;
 	}
 }
-
-/* Leads the thread slots that begin at `first` to the client `index`, or (false) to nobody. */
-static void set_threads(struct shared *domain, unsigned first, unsigned index, bool there)
-{
-	for (unsigned slot = first; slot < first + BROKER_SLOTS; slot++) {
-		struct portcullis_thread thread = {0};
-
-		if (there)
-			thread = (struct portcullis_thread){
-			        .stack_top = base_of(domain) + PORTCULLIS_STACKS_OFFSET +
-			                     (slot + 1UL) * PORTCULLIS_STACK_STRIDE,
-			        .client = client_address(domain, index)};
-		domain->data->threads[slot] = thread;
-		gate_of(domain)->inside[slot] = 0;
-	}
-}
-
-static void write_client(struct shared *domain, const struct shared_process *process)
-{
-	unsigned index = process->index;
-
-	domain->data->clients[index] =
-	        (struct portcullis_client){++last_id, index, process->pid, process->uid, process->gid};
-	set_threads(domain, index * BROKER_SLOTS, index, true);
-}
-
-/* 0 or -errno. */
-static long add_client(struct shared *domain, const struct shared_process *process)
-{
-	long error = 0;
-
-	write_client(domain, process);
-	if (native_backend->remote)
-		error = served_add(&domain->served, process->index, process->outer);
-	domain->clients[process->index] = error ? NONE : ATTACHED;
-	return error;
-}
-
-static void remove_client(struct shared *domain, unsigned index)
-{
-	domain->clients[index] = NONE;
-	served_drop(&domain->served, index);
-	if (domain->initialiser == index)
-		domain->initialiser = 0;
-	domain->data->clients[index] = (struct portcullis_client){0};
-	set_threads(domain, index * BROKER_SLOTS, index, false);
-	if (!count_clients(domain))
-		destroy(domain);
-}
-
-static bool is_inside(const struct shared *domain, unsigned index)
-{
-	for (unsigned i = 0; i < BROKER_SLOTS; i++)
-		if (domain_is_inside(gate_of(domain), base_of(domain), index * BROKER_SLOTS + i))
-			return true;
-	return false;
-}
-
-/* ---- attaching --------------------------------------------------------------------------------------------
- */
 
 /* Its last clients are about to leave: then it goes, too. */
 static bool is_deserted(const struct shared *domain)
@@ -348,8 +75,8 @@ static long start_server(struct shared *domain, const struct shared_process *pro
 		return domain->result;
 	if (!domain->served.pid) {
 		domain->initialiser = process->index;
-		write_client(domain, process);
-		set_threads(domain, 0, process->index, true);
+		shared_write(domain, process);
+		shared_set_threads(domain, 0, process->index, true);
 		error = begin_server(domain, process);
 	}
 	return error ? error : SHARED_WAIT;
@@ -368,7 +95,7 @@ static long join(struct shared *domain, const struct shared_process *process, st
 	error = remote ? start_server(domain, process) : 0;
 	memcpy(answer->reason, domain->why, sizeof(answer->reason));
 	if (!error)
-		error = add_client(domain, process);
+		error = shared_add(domain, process);
 	if (error)
 		return error;
 	answer->initialise = !domain->ready && !remote;
@@ -390,7 +117,7 @@ static long join(struct shared *domain, const struct shared_process *process, st
  */
 static long check_caller(const struct shared *from, struct broker_answer *answer)
 {
-	if (!from || count_clients(from) <= 1)
+	if (!from || shared_count(from) <= 1)
 		return 0;
 	snprintf(answer->reason, sizeof(answer->reason), SENTENCE_BUSY);
 	return -EBUSY;
@@ -410,24 +137,24 @@ static void note_caller(struct shared *from, const struct shared *domain, pid_t 
 	if (from)
 		from->calls[domain->number] = true;
 	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
-		if (domains[i].used && domains[i].served.pid == process)
-			domains[i].calls_others = true;
+		if (shared_domains[i].used && shared_domains[i].served.pid == process)
+			shared_domains[i].calls_others = true;
 }
 
 long shared_attach(int image, const struct broker_request *request, const struct shared_process *process,
                    struct broker_answer *answer, int descriptors[2])
 {
 	unsigned owner = request->private && native_backend->remote ? process->index : 0;
-	struct shared *from = lookup(request->from, 0), *domain;
+	struct shared *from = shared_lookup(request->from, 0), *domain;
 	struct stat status;
 	long error;
 
 	if (image < 0 || fstat(image, &status) < 0 || request->number > NATIVE_DOMAINS_MAX)
 		return -EINVAL;
 	error = check_caller(from, answer);
-	domain = find(&status, owner);
+	domain = shared_find(&status, owner);
 	if (!error && !domain)
-		error = create(image, &status, owner, request->number, answer, &domain);
+		error = shared_create(image, &status, owner, request->number, answer, &domain);
 	if (error)
 		return error;
 	error = check(domain, request, process->uid);
@@ -435,15 +162,15 @@ long shared_attach(int image, const struct broker_request *request, const struct
 		error = join(domain, process, answer, descriptors);
 	if (!error)
 		note_caller(from, domain, process->outer);
-	else if (error != SHARED_WAIT && !count_clients(domain))
-		destroy(domain);
+	else if (error != SHARED_WAIT && !shared_count(domain))
+		shared_destroy(domain);
 	return error;
 }
 
 long shared_join(unsigned number, const struct shared_process *process, struct broker_answer *answer,
                  int descriptors[2])
 {
-	struct shared *domain = lookup(number, 0);
+	struct shared *domain = shared_lookup(number, 0);
 
 	if (!domain)
 		return -EINVAL;
@@ -460,24 +187,33 @@ static void set_ready(struct shared *domain, long result)
 
 long shared_ready(unsigned number, const struct shared_process *process, long result)
 {
-	struct shared *domain = lookup(number, 0);
+	struct shared *domain = shared_lookup(number, 0);
 
 	if (!domain || domain->initialiser != process->index)
 		return -EINVAL;
 	set_ready(domain, result);
 	if (result < 0)
-		remove_client(domain, process->index);
+		shared_remove(domain, process->index);
 	return 0;
 }
 
 /* ---- leaving ----------------------------------------------------------------------------------------------
  */
 
+static time_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec;
+}
+
 static _Noreturn void tear_down(const struct shared *domain, unsigned index)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_DUMPABLE, 0);
-	_exit(map_and_tear_down(&domain->plan, domain->number, domain->memory, client_address(domain, index))
+	native_backend = NULL; /* the library is alone here: its pages are everybody's */
+	_exit(map_and_tear_down(&domain->plan, domain->number, domain->memory, shared_client(domain, index))
 	              ? 1
 	              : 0);
 }
@@ -492,16 +228,16 @@ static void bury_next(struct shared *domain)
 	if (domain->torn || index == BROKER_PROCESSES_MAX)
 		return;
 	if (domain->failed || !domain->ready || (!domain->plan.teardown && !native_backend->remote)) {
-		remove_client(domain, index);
+		shared_remove(domain, index);
 		if (domain->used)
 			bury_next(domain);
 		return;
 	}
-	set_threads(domain, 0, index, true);
+	shared_set_threads(domain, 0, index, true);
 	domain->torn = index;
 	domain->deadline = now() + TEARDOWN_SECONDS;
 	if (native_backend->remote) {
-		served_remove(&domain->served, index, client_address(domain, index));
+		served_remove(&domain->served, index, shared_client(domain, index));
 		return;
 	}
 	domain->undertaker = fork();
@@ -510,7 +246,7 @@ static void bury_next(struct shared *domain)
 	if (domain->undertaker < 0) {
 		domain->undertaker = 0;
 		domain->torn = 0;
-		fail(domain, "its teardown function could not be run");
+		shared_break(domain, "its teardown function could not be run");
 		bury_next(domain);
 	}
 }
@@ -522,7 +258,7 @@ static void buried(struct shared *domain)
 
 	domain->torn = 0;
 	if (index)
-		remove_client(domain, index);
+		shared_remove(domain, index);
 	if (domain->used)
 		bury_next(domain);
 }
@@ -531,9 +267,9 @@ static void undertaker_ended(struct shared *domain, int status)
 {
 	domain->undertaker = 0;
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-		fail(domain, "its teardown function did not return");
+		shared_break(domain, "its teardown function did not return");
 	else if (status)
-		fail(domain, "its teardown function crashed");
+		shared_break(domain, "its teardown function crashed");
 	buried(domain);
 }
 
@@ -549,7 +285,7 @@ static void server_ended(struct shared *domain, int status)
 		snprintf(why, sizeof(why), "its server was ended by signal %d (%s)", WTERMSIG(status),
 		         strsignal(WTERMSIG(status)));
 	if (domain->started)
-		fail(domain, why);
+		shared_break(domain, why);
 	else
 		set_ready(domain, -EINTR);
 	memcpy(domain->why, why, sizeof(why));
@@ -559,21 +295,23 @@ static void server_ended(struct shared *domain, int status)
 void shared_reap(pid_t child, int status)
 {
 	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++) {
-		if (domains[i].used && domains[i].undertaker == child)
-			undertaker_ended(&domains[i], status);
-		else if (domains[i].used && domains[i].served.pid == child)
-			server_ended(&domains[i], status);
+		if (shared_domains[i].used && shared_domains[i].undertaker == child)
+			undertaker_ended(&shared_domains[i], status);
+		else if (shared_domains[i].used && shared_domains[i].served.pid == child)
+			server_ended(&shared_domains[i], status);
 	}
 }
 
 int shared_control(unsigned domain)
 {
-	return domains[domain].used && domains[domain].served.pid ? domains[domain].served.control : -1;
+	return shared_domains[domain].used && shared_domains[domain].served.pid
+	               ? shared_domains[domain].served.control
+	               : -1;
 }
 
 void shared_hear(unsigned number)
 {
-	struct shared *domain = &domains[number];
+	struct shared *domain = &shared_domains[number];
 	struct server_message message;
 
 	if (shared_control(number) < 0 ||
@@ -588,9 +326,9 @@ void shared_hear(unsigned number)
 void shared_stop(void)
 {
 	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++) {
-		if (domains[i].undertaker)
-			kill(domains[i].undertaker, SIGKILL);
-		served_end(&domains[i].served);
+		if (shared_domains[i].undertaker)
+			kill(shared_domains[i].undertaker, SIGKILL);
+		served_end(&shared_domains[i].served);
 	}
 }
 
@@ -599,11 +337,13 @@ bool shared_watch(void)
 	bool busy = false;
 
 	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++) {
-		if (!domains[i].used || !domains[i].torn)
+		if (!shared_domains[i].used || !shared_domains[i].torn)
 			continue;
 		busy = true;
-		if (now() > domains[i].deadline)
-			kill(native_backend->remote ? domains[i].served.pid : domains[i].undertaker, SIGKILL);
+		if (now() > shared_domains[i].deadline)
+			kill(native_backend->remote ? shared_domains[i].served.pid
+			                            : shared_domains[i].undertaker,
+			     SIGKILL);
 	}
 	return busy;
 }
@@ -611,8 +351,8 @@ bool shared_watch(void)
 void shared_sweep(void)
 {
 	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
-		if (domains[i].used && domains[i].started && !count_clients(&domains[i]))
-			destroy(&domains[i]);
+		if (shared_domains[i].used && shared_domains[i].started && !shared_count(&shared_domains[i]))
+			shared_destroy(&shared_domains[i]);
 }
 
 static void leave(struct shared *domain, unsigned index)
@@ -625,7 +365,7 @@ static void leave(struct shared *domain, unsigned index)
 
 void shared_leave(unsigned number, unsigned index)
 {
-	struct shared *domain = lookup(number, index);
+	struct shared *domain = shared_lookup(number, index);
 
 	if (domain)
 		leave(domain, index);
@@ -633,7 +373,7 @@ void shared_leave(unsigned number, unsigned index)
 
 bool shared_is_client(unsigned number, unsigned index)
 {
-	const struct shared *domain = lookup(number, index);
+	const struct shared *domain = shared_lookup(number, index);
 
 	return domain && domain->clients[index] != NONE;
 }
@@ -641,7 +381,7 @@ bool shared_is_client(unsigned number, unsigned index)
 bool shared_has_client(unsigned index)
 {
 	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
-		if (domains[i].used && domains[i].clients[index] != NONE)
+		if (shared_domains[i].used && shared_domains[i].clients[index] != NONE)
 			return true;
 	return false;
 }
@@ -649,23 +389,23 @@ bool shared_has_client(unsigned index)
 static void end(struct shared *domain, unsigned index)
 {
 	if (domain->clients[index] == RESERVED) {
-		remove_client(domain, index);
+		shared_remove(domain, index);
 		return;
 	}
 	if (native_backend->remote) /* its calls end in the server */
 		domain->initialiser = domain->initialiser == index ? 0 : domain->initialiser;
 	else if (domain->initialiser == index) /* others start it afresh */
-		fail(domain, "its init function did not return");
-	else if (domain->clients[index] == ATTACHED && is_inside(domain, index))
-		fail(domain, "a process was killed inside");
+		shared_break(domain, "its init function did not return");
+	else if (domain->clients[index] == ATTACHED && shared_is_inside(domain, index))
+		shared_break(domain, "a process was killed inside");
 	leave(domain, index);
 }
 
 void shared_end(unsigned index)
 {
 	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
-		if (domains[i].used)
-			end(&domains[i], index);
+		if (shared_domains[i].used)
+			end(&shared_domains[i], index);
 }
 
 /* ---- children ---------------------------------------------------------------------------------------------
@@ -698,7 +438,7 @@ static long copy(const struct shared *original, unsigned child)
 	        .st_dev = original->device, .st_ino = original->inode, .st_uid = original->owner_uid};
 	struct broker_answer answer;
 	struct shared *domain;
-	long error = create(original->image, &status, child, original->number, &answer, &domain);
+	long error = shared_create(original->image, &status, child, original->number, &answer, &domain);
 
 	if (error)
 		return error;
@@ -706,7 +446,7 @@ static long copy(const struct shared *original, unsigned child)
 	domain->clients[child] = RESERVED;
 	error = copy_memory(original->memory, domain->memory);
 	if (error) {
-		destroy(domain);
+		shared_destroy(domain);
 		return error;
 	}
 	memset(domain->data->clients, 0, sizeof(domain->data->clients));
@@ -720,12 +460,12 @@ long shared_reserve(unsigned parent, unsigned child)
 	long count = 0, error = 0;
 
 	for (unsigned i = 0; i < SHARED_DOMAINS_MAX && !error; i++) {
-		if (!domains[i].used || domains[i].clients[parent] != ATTACHED)
+		if (!shared_domains[i].used || shared_domains[i].clients[parent] != ATTACHED)
 			continue;
-		if (domains[i].owner)
-			error = copy(&domains[i], child);
+		if (shared_domains[i].owner)
+			error = copy(&shared_domains[i], child);
 		else
-			domains[i].clients[child] = RESERVED;
+			shared_domains[i].clients[child] = RESERVED;
 		count++;
 	}
 	if (error)
@@ -737,23 +477,24 @@ static void claim(struct shared *domain, const struct shared_process *child)
 {
 	bool failed = domain->owner && (domain->calls_others || begin_server(domain, child));
 
-	if (add_client(domain, child))
+	if (shared_add(domain, child))
 		domain->clients[child->index] = NONE;
 	if (failed)
-		fail(domain, domain->calls_others ? "the copy of a library that calls others cannot be called"
-		                                  : "its server could not be started");
+		shared_break(domain, domain->calls_others
+		                             ? "the copy of a library that calls others cannot be called"
+		                             : "its server could not be started");
 }
 
 void shared_claim(const struct shared_process *child)
 {
 	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
-		if (domains[i].used && domains[i].clients[child->index] == RESERVED)
-			claim(&domains[i], child);
+		if (shared_domains[i].used && shared_domains[i].clients[child->index] == RESERVED)
+			claim(&shared_domains[i], child);
 }
 
 long shared_channel(unsigned number, unsigned index, int descriptors[2])
 {
-	const struct shared *domain = lookup(number, index);
+	const struct shared *domain = shared_lookup(number, index);
 
 	if (!domain || !domain->served.channels[index])
 		return -EINVAL;
@@ -764,8 +505,8 @@ long shared_channel(unsigned number, unsigned index, int descriptors[2])
 
 void shared_fail(unsigned number, unsigned index, const char *why)
 {
-	struct shared *domain = lookup(number, index);
+	struct shared *domain = shared_lookup(number, index);
 
 	if (domain && domain->clients[index] != NONE)
-		fail(domain, why);
+		shared_break(domain, why);
 }
