@@ -47,6 +47,7 @@ static uint64_t boot_tsc, limit_ticks; /* 0: none */
 static int records = -1;
 static uint64_t secret; /* of this process and its runs: filter.c */
 static unsigned weaken; /* NATIVE_WEAKEN_* */
+static char mode[128];  /* what is missing then, for records; "": nothing */
 
 /* Programs run on one CPU, as in the guest, so that nothing moves them while they measure. */
 static cpu_set_t place;
@@ -172,6 +173,15 @@ static bool copy_console(int console)
 	return size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
+/* Records say in what weaker mode they were made. */
+static void send_record(const char *record)
+{
+	if (*mode && *record == '{')
+		stream_line(LINK_RECORD, "{\"mode\":\"%s\",%s", mode, record + 1);
+	else
+		stream_line(LINK_RECORD, "%s", record);
+}
+
 /* Whole lines become records. Pieces of a line that is longer than RECORD_MAX are not one. */
 static void copy_records(void)
 {
@@ -185,7 +195,7 @@ static void copy_records(void)
 		used += (size_t)size;
 		while ((end = memchr(start, '\n', used - (size_t)(start - text)))) {
 			*end = '\0';
-			stream_line(LINK_RECORD, "%s", start);
+			send_record(start);
 			start = end + 1;
 		}
 		used -= (size_t)(start - text);
@@ -243,11 +253,13 @@ static uint64_t ticks_of(uint64_t microseconds)
 static void send_number(const struct plan_line *line, uint64_t repetition, const char *metric,
                         const char *unit, uint64_t value)
 {
-	stream_line(LINK_RECORD,
-	            "{\"schema\":1,\"workload\":\"%s\",\"repetition\":%lu,\"backend\":\"%s\",\"metric\":\"%"
-	            "s\",\"unit\":\"%s\","
-	            "\"value\":%lu,\"n\":1,\"kind\":\"measured\"}",
-	            line->id, repetition, line->backend, metric, unit, value);
+	char record[512];
+
+	snprintf(record, sizeof(record),
+	         "{\"schema\":1,\"workload\":\"%s\",\"repetition\":%lu,\"backend\":\"%s\",\"metric\":\"%s\","
+	         "\"unit\":\"%s\",\"value\":%lu,\"n\":1,\"kind\":\"measured\"}",
+	         line->id, repetition, line->backend, metric, unit, value);
+	send_record(record);
 }
 
 static void send_done(const struct plan_line *line, uint64_t repetition, const struct end *end,
@@ -456,6 +468,9 @@ static void read_options(const char *command)
 		exit(1);
 	}
 	weaken = (unsigned)found;
+	if (weaken)
+		snprintf(mode, sizeof(mode), "without %.*s",
+		         (int)strcspn(names, " ") - (int)strlen("weaken="), names + strlen("weaken="));
 }
 
 /* A part of the image, NULL: it lies outside. */

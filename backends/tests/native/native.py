@@ -150,6 +150,13 @@ def test_records(report, root):
     report.check("each run says how fast that counts", len(rates) == 1 and rates[0] > 10**8, rates)
 
 
+def test_mode(report, root):
+    for options, expected in (((), None), (("weaken=watch,filter",), "without watch,filter")):
+        result = run_plan("native", "cross backend=none -- /bin/crossing --samples 1\n", root, options=options)
+        report.equal(f"records with {' '.join(options) or 'all defences'} say what is missing",
+                     {record.get("mode") for record in result.records}, {expected})
+
+
 def steps_of(console):
     return [int(line.split()[2]) for line in console.splitlines() if line.startswith("section ")]
 
@@ -231,6 +238,7 @@ def test(report, _engine, root):
     test_attacks(report, root)
     test_databases(report, root)
     test_records(report, root)
+    test_mode(report, root)
     test_steps(report, root)
     test_place(report, root)
     test_campaign(report)
