@@ -4,6 +4,8 @@
 #include "host/tests/unit.h"
 
 #include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static struct perf_count difference(uint64_t value, uint64_t enabled, uint64_t running)
 {
@@ -104,8 +106,53 @@ static void lists(void)
 	CHECK(perf_choose("", &bits, reason, sizeof(reason)) < 0);
 }
 
+/* Counters of this process itself, where the kernel allows it; else each is named in a remark. */
+static void own_faults(void)
+{
+	struct perf perf = {.chosen = chosen("page-faults,task-clock,kvm-exits"),
+	                    .counts = ENGINE_COUNTS_PROCESSES};
+	struct perf_count count = {0};
+	struct buffer text = {0};
+	const size_t size = 64 * 4096;
+	volatile char *pages;
+
+	perf_open(&perf, getpid());
+	CHECK(perf.count + (perf.remarks.data && strstr(perf.remarks.data, "page-faults")) +
+	              (perf.remarks.data && strstr(perf.remarks.data, "task-clock")) +
+	              (perf.remarks.data && strstr(perf.remarks.data, "kvm-exits")) ==
+	      3);
+	pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(pages != MAP_FAILED && madvise((void *)pages, size, MADV_NOHUGEPAGE) == 0);
+	perf_start(&perf);
+	for (size_t at = 0; at < size; at += 4096)
+		pages[at] = 1;
+	for (unsigned i = 0; i < perf.count; i++)
+		if (!strcmp(perf.counters[i].metric, "page_faults")) {
+			count = perf_read(&perf, i);
+			CHECK(count.result == PERF_EXACT && count.value >= 64 && count.value < 1000);
+		}
+	perf_describe(&perf, &text);
+	CHECK(!perf.count || text.size);
+	buffer_free(&text);
+	munmap((void *)pages, size);
+	perf_close(&perf);
+	CHECK(perf.count == 0 && !perf.remarks.data);
+}
+
+/* A process that is gone: a remark, no failure. */
+static void no_process(void)
+{
+	struct perf perf = {.chosen = chosen("task-clock"), .counts = ENGINE_COUNTS_GUEST};
+
+	perf_open(&perf, 0x7ffffffe);
+	CHECK(perf.count == 0 && strstr(perf.remarks.data, "not counted: task-clock: "));
+	perf_close(&perf);
+}
+
 UNIT_MAIN({"a counter that had the CPU all the time is exact", whole},
           {"one that shared it is scaled by enabled over running", shared},
           {"one that never ran has no number", never}, {"nor has one that cannot be read", unreadable},
           {"a refusal is one clause that names the error", reasons},
-          {"a list names events, and mistakes are found", lists})
+          {"a list names events, and mistakes are found", lists},
+          {"a process's own faults are counted", own_faults},
+          {"counters of no process are remarks", no_process})
