@@ -92,8 +92,8 @@ struct engine {
 	const char *tick_kind;     /* their kind: "counted", ... */
 	const char *kvm_tick_kind; /* ... when `kvm` of the configuration is set */
 
-	/* False, with a sentence in `reason`, when it is not installed or cannot work here. Starts nothing
-	 * slow. */
+	/* False, with a sentence in `reason`, when it is not installed or cannot work here. May run a few
+	 * instructions to find out, but boots no kernel. */
 	bool (*probe)(struct engine_config *config, char *reason, size_t size);
 	/* 0, or -1 with a sentence in `reason`. */
 	int (*start)(const struct engine_config *config, struct guest *guest, char *reason, size_t size);
