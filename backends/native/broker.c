@@ -17,6 +17,7 @@
 
 #include "native/served.h"
 #include "native/shared.h"
+#include "native/wires.h"
 
 #define BACKLOG         64
 #define CONNECTIONS_MAX 128
@@ -67,6 +68,7 @@ static void end_process(struct process *process)
 	process->pid = 0;
 	process->ticket = 0;
 	process->ended = true;
+	wires_end(index);
 	shared_end(index);
 	for (unsigned i = 1; i < BROKER_PROCESSES_MAX; i++)
 		if (processes[i].ticket && processes[i].parent == index)
@@ -241,6 +243,13 @@ static long serve_known(struct connection *from, struct process *process, struct
 	case BROKER_CHANNEL:
 		answer->number = request->number;
 		return shared_channel(request->number, index, descriptors);
+	case BROKER_WIRE:
+		answer->number = request->number;
+		answer->initialise = true;
+		return wires_map(request, index, descriptors);
+	case BROKER_UNWIRE:
+		wires_leave(request->number, index);
+		return 0;
 	case BROKER_FAIL:
 		shared_fail(request->number, index, request->text);
 		return 0;
@@ -251,7 +260,7 @@ static long serve_known(struct connection *from, struct process *process, struct
 
 static long serve(struct connection *from, struct broker_answer *answer, int descriptors[2])
 {
-	bool attaches = from->request.kind == BROKER_ATTACH;
+	bool attaches = from->request.kind == BROKER_ATTACH || from->request.kind == BROKER_WIRE;
 	struct process *process;
 
 	end_gone(); /* who asks may know, and another process may have its number */

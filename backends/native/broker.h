@@ -35,6 +35,8 @@ enum broker_kind {
 	BROKER_FORK,    /* there will be a child: a ticket for it */
 	BROKER_CLAIM,   /* the child, with ticket `value`: attached to what its parent is */
 	BROKER_CANCEL,  /* there is no child with ticket `value` */
+	BROKER_WIRE,    /* end `count` of the wire `value`, for `number`: both regions, its own first */
+	BROKER_UNWIRE,  /* `number` has no wire any more */
 	BROKER_FAIL,    /* a call of `number` did what `text` says */
 	BROKER_CHANNEL, /* the child's way to the server of `number`, by descriptor (backends with `remote`)
 	                 */
@@ -50,6 +52,8 @@ struct broker_request {
 	uint32_t count;   /* BROKER_ATTACH: of the stubs, as `interface` */
 	uint64_t interface;
 	int64_t value;
+	uint64_t size;          /* BROKER_WIRE: bytes of a region */
+	uint64_t device, inode; /* BROKER_WIRE: of the image */
 	char text[NATIVE_WHY_SIZE];
 };
 

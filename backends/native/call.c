@@ -6,6 +6,8 @@
 
 #include "native/broker.h"
 #include "native/domain.h"
+#include "native/wire.h"
+#include "portcullis/wire.h"
 #include "native/signals.h"
 #include "native/text.h"
 
@@ -146,6 +148,10 @@ long call_serve(long number, greg_t *registers, uint64_t *mask)
 		return domain_detach((int)a, library);
 	case PORTCULLIS_SYS_INFO:
 		return information(registers, instruction);
+	case PORTCULLIS_SYS_WIRE_MAP:
+		return domain_holds(instruction)
+		               ? wire_map((uint64_t)a, (uint64_t)b, (uint64_t)c, (unsigned)d)
+		               : -EPERM;
 	case SYS_brk:
 		return set_break((uint64_t)a);
 	case SYS_execve:

@@ -11,6 +11,7 @@
 #include "native/broker.h"
 #include "native/load.h"
 #include "native/map.h"
+#include "native/wire.h"
 
 #define ARCH_SET_GS 0x1001 /* asm/prctl.h */
 
@@ -110,7 +111,7 @@ static int thread_id(void)
 	return (int)native_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
 
-static void take_lock(void)
+void domain_lock(void)
 {
 	int self = thread_id(), none = 0;
 
@@ -123,7 +124,7 @@ static void take_lock(void)
 	lock.depth++;
 }
 
-static void release_lock(void)
+void domain_unlock(void)
 {
 	if (--lock.depth == 0)
 		__atomic_store_n(&lock.owner, 0, __ATOMIC_RELEASE);
@@ -161,6 +162,7 @@ static void fill_gate_data(const struct native_domain *domain)
 
 static void forget(struct native_domain *domain)
 {
+	wire_leave(domain);
 	if (domain->base)
 		unmap_domain(domain);
 	if (domain->plan.bytes)
@@ -285,9 +287,9 @@ long domain_detach(long number, bool from_library)
 
 	if (from_library)
 		return -EPERM;
-	take_lock();
+	domain_lock();
 	error = detach(number);
-	release_lock();
+	domain_unlock();
 	return error;
 }
 
@@ -530,13 +532,13 @@ long domain_attach(const char *path, unsigned flags, uint64_t interface, uint64_
 
 	if (flags & ~PORTCULLIS_SHARED)
 		return -EINVAL;
-	take_lock();
+	domain_lock();
 	memset(reason, 0, sizeof(reason));
 	request.from = domain_at((uint64_t)slots);
 	result = attach(&request);
 	if (result < 0 && lock.depth == 1) /* what its init function has attached to */
 		leave_uncalled();
-	release_lock();
+	domain_unlock();
 	return result;
 }
 
@@ -587,6 +589,7 @@ static void become_child(long ticket)
 
 		if (!domain->base)
 			continue;
+		wire_forked(domain);
 		if (native_backend->remote) {
 			error = reconnect(domain);
 			continue;
@@ -622,7 +625,7 @@ long domain_fork(unsigned long flags, long parent_id, long child_id, long storag
 	uint64_t all = ~0UL, mask;
 	long ticket = 0, child;
 
-	take_lock();
+	domain_lock();
 	native_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof(mask), 0, 0);
 	if (has_brokered())
 		ticket = ask(BROKER_FORK, 0, 0).result;
@@ -632,7 +635,7 @@ long domain_fork(unsigned long flags, long parent_id, long child_id, long storag
 	else if (child < 0 && ticket > 0)
 		ask(BROKER_CANCEL, 0, ticket);
 	native_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
-	release_lock();
+	domain_unlock();
 	return child;
 }
 
@@ -660,7 +663,7 @@ void domain_fail(const struct native_domain *domain, const char *why)
 	struct broker_answer answer;
 	uint64_t opened;
 
-	take_lock();
+	domain_lock();
 	if (domain->shared) {
 		memcpy(request.text, why, strnlen(why, sizeof(request.text) - 1));
 		broker_ask(&request, NULL, NULL, &answer);
@@ -670,7 +673,7 @@ void domain_fail(const struct native_domain *domain, const char *why)
 		domain_close_gate(domain_gate(domain));
 		close_domain(domain, opened);
 	}
-	release_lock();
+	domain_unlock();
 }
 
 /* Of a domain that has failed: a copy, for its memory may be closed. */

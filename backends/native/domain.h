@@ -30,6 +30,7 @@ struct native_domain {
 	struct image_plan plan;
 	uint64_t device, inode; /* of the image file */
 	bool shared;
+	uint64_t wire_size; /* bytes of each region of its wire (portcullis/wire.h), 0: it has none */
 	unsigned first_slot, slot_count; /* the thread slots of this process: their stacks are mapped */
 	bool by_application;             /* it asked for it; false: only libraries did, which call this one */
 	bool calls[NATIVE_DOMAINS_MAX];  /* the libraries that this one's stubs lead to */
@@ -100,6 +101,10 @@ void domain_fail(const struct native_domain *domain, const char *why);
 /* In a server: the domain whose server it is, with the stack of slot 0, mapped from `memory`. NULL: it cannot
  * be. */
 struct native_domain *domain_adopt(const struct image_plan *plan, unsigned number, bool shared, int memory);
+
+/* One thread at a time asks the broker and changes domains; it may do so again. */
+void domain_lock(void);
+void domain_unlock(void);
 
 /* Where a fault at `instruction` on `address` continues: the fixup of an argument copy. 0: it is none of one.
  */

@@ -22,6 +22,7 @@
 #include "native/backend.h"
 #include "native/domain.h"
 #include "portcullis/abi.h"
+#include "portcullis/wire.h"
 
 #define X32_BIT    0x40000000 /* of the x32 ABI's numbers */
 #define FILTER_MAX 1024
@@ -73,6 +74,7 @@ static const struct row {
         {PORTCULLIS_SYS_ATTACH, SERVED, ALWAYS, 0, 0, 0, 0},
         {PORTCULLIS_SYS_DETACH, SERVED, ALWAYS, 0, 0, 0, 0},
         {PORTCULLIS_SYS_INFO, SERVED, ALWAYS, 0, 0, 0, 0},
+        {PORTCULLIS_SYS_WIRE_MAP, SERVED, ALWAYS, 0, 0, 0, 0},
         {NATIVE_SYS_RELEASE, SERVED, GUARDED, 0, 0, 0, 0},
         {SYS_brk, SERVED, ALWAYS, 0, 0, 0, 0},
         {SYS_execve, SERVED, ALWAYS, 0, 0, 0, 0},

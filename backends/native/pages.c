@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "native/domain.h"
+#include "portcullis/wire.h"
 
 #define THUNK_SIZE 32
 
@@ -51,6 +52,9 @@ static void set_all(const struct native_domain *domain, bool open)
 			set_rights(start, base + segment->address + segment->memory_size - start, both);
 	}
 	set_rights(domain->base + PORTCULLIS_GATE_DATA_OFFSET, PORTCULLIS_GATE_DATA_SIZE, both);
+	set_rights(domain->base + PORTCULLIS_WIRE_OFFSET, domain->wire_size, both);
+	set_rights(domain->base + PORTCULLIS_WIRE_PEER_OFFSET, domain->wire_size,
+	           open ? PROT_READ : PROT_NONE);
 	set_rights(domain->base + PORTCULLIS_HEAP_OFFSET, plan->descriptor.heap_limit, both);
 }
 

@@ -20,6 +20,8 @@
 #include "native/channel.h"
 #include "native/map.h"
 #include "native/thread.h"
+#include "native/wire.h"
+#include "portcullis/wire.h"
 
 #define THREAD_FLAGS   (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 #define ANSWER_SECONDS 1
@@ -406,9 +408,17 @@ static void handle_call(int number, siginfo_t *info, void *its_context)
 	greg_t *registers = ((ucontext_t *)its_context)->uc_mcontext.gregs;
 
 	(void)number;
-	registers[REG_RAX] = info->si_syscall == PORTCULLIS_SYS_ATTACH
-	                             ? attach(registers)
-	                             : call_in_client((uint32_t)info->si_syscall, registers);
+	switch (info->si_syscall) {
+	case PORTCULLIS_SYS_ATTACH:
+		registers[REG_RAX] = attach(registers);
+		break;
+	case PORTCULLIS_SYS_WIRE_MAP:
+		registers[REG_RAX] = wire_map((uint64_t)registers[REG_RDI], (uint64_t)registers[REG_RSI],
+		                              (uint64_t)registers[REG_RDX], (unsigned)registers[REG_R10]);
+		break;
+	default:
+		registers[REG_RAX] = call_in_client((uint32_t)info->si_syscall, registers);
+	}
 }
 
 #define LOAD(field)      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
@@ -428,6 +438,7 @@ static void take_calls(void)
 	        RETURN(SECCOMP_RET_ALLOW),
 	        LOAD(nr),
 	        TRAP(PORTCULLIS_SYS_ATTACH),
+	        TRAP(PORTCULLIS_SYS_WIRE_MAP),
 	        TRAP(SYS_mmap),
 	        TRAP(SYS_munmap),
 	        TRAP(SYS_getpid),
@@ -470,6 +481,8 @@ _Noreturn void server_run(const struct server_task *task)
 	domain = domain_adopt(task->plan, task->number, task->shared, memory);
 	if (!domain)
 		give_up();
+	domain->device = task->device;
+	domain->inode = task->inode;
 	replace_copies();
 	take_calls();
 	if (!task->ready) {

@@ -29,6 +29,7 @@ struct server_task {
 	bool shared;
 	bool ready;                /* init has been called: the memory is a copy */
 	pid_t first;               /* the first client, on whose CPUs the server runs */
+	uint64_t device, inode;    /* of the image */
 	int memory;                /* of the domain, as map_domain() takes it */
 	int control;               /* the broker is at the other end */
 	const char *name, *secret; /* the broker's, for libraries that attach to others */

@@ -61,6 +61,8 @@ static long begin_server(struct shared *domain, const struct shared_process *fir
 	                                 .shared = !domain->owner,
 	                                 .ready = domain->started,
 	                                 .first = first->outer,
+	                                 .device = domain->device,
+	                                 .inode = domain->inode,
 	                                 .memory = domain->memory};
 
 	return served_begin(&domain->served, &task);

@@ -16,6 +16,7 @@ sys.path[:0] = [str(TOP / folder) for folder in ("guest/tests", "backends/tests/
 
 import databases  # noqa: E402
 import domains  # noqa: E402
+import network  # noqa: E402
 import served  # noqa: E402
 import sharing  # noqa: E402
 from guest import BUILD, LAUNCHER, on_engines, run_plan  # noqa: E402
@@ -72,10 +73,10 @@ def stage(root):
     domains.stage(root)
     for program in ("outcome", "busybox"):
         shutil.copy(BUILD / "root" / "bin" / program, root / "bin")
-    for program in ("count", "crossing", "entrances", "kv", "scale", "served", "share", "siege", "steps", "tx"):
+    for program in (*network.FILES, "count", "crossing", "entrances", "kv", "scale", "served", "share", "siege", "steps", "tx"):
         shutil.copy(BUILD / "programs" / program, root / "bin")
     shutil.copy(BUILD / "tests" / "backends" / "entrances_direct", root / "bin")
-    for image in ("counter", "lmdb", "sqlite", "empty", "keeper", "outer", "slow", "tally", "twin"):
+    for image in (*network.IMAGES, "counter", "lmdb", "sqlite", "empty", "keeper", "outer", "slow", "tally", "twin"):
         shutil.copy(BUILD / "images" / f"{image}.image", root / "lib" / "portcullis")
     (root / "data").write_text("no program\n")
     (root / "forbidden").symlink_to("/data")
@@ -235,6 +236,7 @@ def test(report, _engine, root):
     test_domains(report, root)
     sharing.test(report, root, BACKENDS)
     served.test(report, root)
+    network.test(report, root, BACKENDS)
     test_attacks(report, root)
     test_databases(report, root)
     test_records(report, root)
