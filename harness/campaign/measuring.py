@@ -5,6 +5,7 @@ import itertools
 import math
 import time
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 from . import boots, clock, statistics
 
@@ -37,17 +38,11 @@ def by_turns(runs):
     return [run for point in itertools.zip_longest(*groups.values()) for run in point if run]
 
 
-def shown(experiment):
-    """The metrics of its figures."""
-    names = [figure.get("metric", []) for figure in experiment.figures]
-    return {name for some in names for name in (some if isinstance(some, list) else [some])}
-
-
 def wide_points(experiment, runs, all_records, width):
     """The points with a median that a figure shows and that is not known well enough."""
-    found = [record for record in all_records if record["metric"] in shown(experiment) and record["kind"] == "measured"
-             and not isinstance(record["value"], dict)]
-    return {row["point"] for row in statistics.rows(experiment, runs, found) if not statistics.is_narrow(row, width)}
+    rows = [row for row in statistics.rows(experiment, runs, all_records) if row["kind"] == "measured" and "buckets" not in row]
+    data = SimpleNamespace(rows=rows, modelled=[], measured=True)
+    return {row["point"] for figure in experiment.figures for row in figure.select(data) if not statistics.is_narrow(row, width)}
 
 
 class Rounds:

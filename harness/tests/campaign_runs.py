@@ -201,6 +201,22 @@ def test_measured(folder):
     check("the provenance says how it was measured", all(key in kept for key in ("clock", "warm-up", "rounds", "interval")), kept)
 
 
+def test_stopped_measuring(folder):
+    options = [RUN, "--quick", "--only", "crossing", "--backends", "none", "--measured", "--seconds", "2", "--results", str(folder)]
+    process = subprocess.Popen(options, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    reached = wait_for(lambda: any(folder.glob("*/native/boots/*.plan")) or any(folder.glob("*/native/calibration/boots/*.plan"))
+                       or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate()[0]
+    if "not measured here" in output:
+        print("skip an interruption while it measures: this machine does not")
+        return
+    check("an interruption while it measures is one", reached and process.returncode == 130, f"{process.returncode}: {output}")
+    done = command(*options)
+    check("and the same command goes on", done.returncode == 0 and "begun before" in done.stdout
+          and len(list(folder.glob("*/native/calibration.json"))) == len(list(folder.glob("*"))) == 1, done.stdout)
+
+
 def test_killed(folder):
     options = ["--quick", "--only", "crossing", "--jobs", "1", "--results", str(folder)]
     whole = command(RUN, *options, "--name", "whole")
@@ -266,7 +282,8 @@ def test_full(folder):
 
 
 def main():
-    for test in (test_options, test_same_twice, test_measured, test_calibrated, test_counters, test_killed, test_missing, test_full):
+    for test in (test_options, test_same_twice, test_measured, test_stopped_measuring, test_calibrated, test_counters, test_killed,
+                 test_missing, test_full):
         with tempfile.TemporaryDirectory(prefix="portcullis-campaigns-") as folder:
             test(Path(folder))
     sys.exit(failures > 0)
