@@ -117,6 +117,11 @@ static long exchange(const struct question *question)
 		                   O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0, 0);
 	if (question->path && file < 0)
 		return file;
+	if (question->request->kind == BROKER_BORN) {
+		file = native_call(SYS_pidfd_open, question->request->number, 0, 0, 0, 0, 0);
+		if (file < 0) /* it is gone already */
+			question->request->kind = BROKER_CANCEL;
+	}
 	connection = open_connection();
 	if (connection < 0)
 		return connection;

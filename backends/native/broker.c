@@ -27,10 +27,10 @@
 struct process {
 	struct shared_process shared; /* index 0: free */
 	pid_t pid;                    /* 0: a child that is not there yet */
-	int pidfd;
-	uint64_t ticket; /* of such a child */
-	unsigned parent; /* index */
-	bool ended;      /* its teardown functions are still going on */
+	int pidfd;                    /* -1: not known, or it has ended */
+	uint64_t ticket;              /* of such a child */
+	unsigned parent;              /* index */
+	bool ended;                   /* its teardown functions are still going on */
 };
 
 /* A request, as far as it has come. */
@@ -71,7 +71,7 @@ static void end_process(struct process *process)
 	wires_end(index);
 	shared_end(index);
 	for (unsigned i = 1; i < BROKER_PROCESSES_MAX; i++)
-		if (processes[i].ticket && processes[i].parent == index)
+		if (processes[i].ticket && processes[i].parent == index && processes[i].pidfd < 0)
 			end_process(&processes[i]);
 }
 
@@ -82,10 +82,15 @@ static bool is_gone(const struct process *process)
 	return poll(&end, 1, 0) > 0;
 }
 
+static bool is_watched(const struct process *process)
+{
+	return process->shared.index && process->pidfd >= 0;
+}
+
 static void end_gone(void)
 {
 	for (unsigned i = 1; i < BROKER_PROCESSES_MAX; i++)
-		if (processes[i].pid && is_gone(&processes[i]))
+		if (is_watched(&processes[i]) && is_gone(&processes[i]))
 			end_process(&processes[i]);
 }
 
@@ -95,6 +100,15 @@ static struct process *find_process(pid_t pid)
 		if (processes[i].pid == pid)
 			return &processes[i];
 	return NULL;
+}
+
+/* All places are taken, but some process's teardown functions are about to end. */
+static bool will_be_room(void)
+{
+	for (unsigned i = 1; i < BROKER_PROCESSES_MAX; i++)
+		if (processes[i].ended)
+			return true;
+	return false;
 }
 
 static struct process *new_process(void)
@@ -111,6 +125,8 @@ static struct process *new_process(void)
 /* Who is at the other end becomes that process. False: it is gone already. */
 static bool fill_in(struct process *process, const struct connection *from)
 {
+	if (process->pidfd >= 0)
+		close(process->pidfd);
 	process->pidfd = (int)syscall(SYS_pidfd_open, from->peer.pid, 0);
 	if (process->pidfd < 0)
 		return false;
@@ -181,7 +197,7 @@ static long reserve_child(struct process *parent)
 	long count;
 
 	if (!child)
-		return -ENOSPC;
+		return will_be_room() ? SHARED_WAIT : -ENOSPC;
 	count = shared_reserve(parent->shared.index, child->shared.index);
 	if (!count) {
 		*child = (struct process){0};
@@ -208,6 +224,18 @@ static long claim(const struct connection *from, struct broker_answer *answer)
 		return -ESRCH;
 	shared_claim(&child->shared);
 	answer->first_slot = child->shared.index * BROKER_SLOTS;
+	return 0;
+}
+
+/* From now on its end is seen, if it comes before its own request, and it may outlive its parent. */
+static long born(struct connection *from)
+{
+	struct process *child = find_ticket(from->request.value);
+
+	if (child && child->pidfd < 0) {
+		child->pidfd = from->image;
+		from->image = -1;
+	}
 	return 0;
 }
 
@@ -266,6 +294,8 @@ static long serve(struct connection *from, struct broker_answer *answer, int des
 	end_gone(); /* who asks may know, and another process may have its number */
 	if (from->request.kind == BROKER_CLAIM)
 		return claim(from, answer);
+	if (from->request.kind == BROKER_BORN)
+		return born(from);
 	if (from->request.kind == BROKER_CANCEL)
 		return cancel(from->request.value);
 	process = process_of(from, attaches);
@@ -274,8 +304,10 @@ static long serve(struct connection *from, struct broker_answer *answer, int des
 			end_process(process);
 		return 0;
 	}
+	if (!process && attaches)
+		return will_be_room() ? SHARED_WAIT : -ENOSPC;
 	if (!process)
-		return attaches ? -ENOSPC : 0; /* it is attached to nothing */
+		return 0; /* it is attached to nothing */
 	return serve_known(from, process, answer, descriptors);
 }
 
@@ -397,8 +429,8 @@ static _Noreturn void run(int listener, int stop, int signals)
 		              *of_servers = of_connections + CONNECTIONS_MAX;
 
 		for (unsigned i = 0; i < BROKER_PROCESSES_MAX; i++)
-			of_processes[i] =
-			        (struct pollfd){processes[i].pid ? processes[i].pidfd : -1, POLLIN, 0};
+			of_processes[i] = (struct pollfd){is_watched(&processes[i]) ? processes[i].pidfd : -1,
+			                                  POLLIN, 0};
 		for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
 			of_connections[i] = (struct pollfd){connections[i].socket, POLLIN, 0};
 		for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)

@@ -26,16 +26,18 @@
 #define BROKER_NO_DOMAIN     NATIVE_DOMAINS_MAX
 
 enum broker_kind {
-	BROKER_START,   /* the process executes another program: it has left all domains */
-	BROKER_ATTACH,  /* the image in the descriptor, for `number`'s stubs: memory and image copy, by
-	                   descriptors */
-	BROKER_JOIN,    /* a library that one attached calls, `number`: the same */
-	BROKER_READY,   /* init of `number` has returned `value` */
-	BROKER_LEAVE,   /* leaves `number`: answered when its teardown function has returned */
-	BROKER_FORK,    /* there will be a child: a ticket for it */
-	BROKER_CLAIM,   /* the child, with ticket `value`: attached to what its parent is */
-	BROKER_CANCEL,  /* there is no child with ticket `value` */
-	BROKER_WIRE,    /* end `count` of the wire `value`, for `number`: both regions, its own first */
+	BROKER_START,  /* the process executes another program: it has left all domains */
+	BROKER_ATTACH, /* the image in the descriptor, for `number`'s stubs: memory and image copy, by
+	                  descriptors */
+	BROKER_JOIN,   /* a library that one attached calls, `number`: the same */
+	BROKER_READY,  /* init of `number` has returned `value` */
+	BROKER_LEAVE,  /* leaves `number`: answered when its teardown function has returned */
+	BROKER_FORK,   /* there will be a child: a ticket for it */
+	BROKER_CLAIM,  /* the child, with ticket `value`: attached to what its parent is */
+	BROKER_CANCEL, /* there is no child with ticket `value` */
+	BROKER_BORN, /* there is, as process `number` of the asking one's namespace: its pidfd, by descriptor
+	              */
+	BROKER_WIRE, /* end `count` of the wire `value`, for `number`: both regions, its own first */
 	BROKER_UNWIRE,  /* `number` has no wire any more */
 	BROKER_FAIL,    /* a call of `number` did what `text` says */
 	BROKER_CHANNEL, /* the child's way to the server of `number`, by descriptor (backends with `remote`)

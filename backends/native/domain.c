@@ -632,8 +632,8 @@ long domain_fork(unsigned long flags, long parent_id, long child_id, long storag
 	child = ticket < 0 ? ticket : native_call(SYS_clone, (long)flags, 0, parent_id, child_id, storage, 0);
 	if (child == 0)
 		become_child(ticket);
-	else if (child < 0 && ticket > 0)
-		ask(BROKER_CANCEL, 0, ticket);
+	else if (ticket > 0)
+		ask(child < 0 ? BROKER_CANCEL : BROKER_BORN, child < 0 ? 0 : (unsigned)child, ticket);
 	native_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
 	domain_unlock();
 	return child;

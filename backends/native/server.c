@@ -25,7 +25,7 @@
 
 #define THREAD_FLAGS   (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 #define ANSWER_SECONDS 1
-#define REMOVE_MICROS  1000 /* between looks at threads that are to end */
+#define REMOVE_MICROS  100 /* between looks at threads that are to end */
 
 static struct native_domain *domain;
 static int control;

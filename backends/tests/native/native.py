@@ -73,10 +73,10 @@ def stage(root):
     domains.stage(root)
     for program in ("outcome", "busybox"):
         shutil.copy(BUILD / "root" / "bin" / program, root / "bin")
-    for program in (*network.FILES, "count", "crossing", "entrances", "kv", "scale", "served", "share", "siege", "steps", "tx"):
+    for program in (*network.FILES, *served.FILES, "count", "crossing", "entrances", "kv", "scale", "share", "siege", "steps", "tx"):
         shutil.copy(BUILD / "programs" / program, root / "bin")
     shutil.copy(BUILD / "tests" / "backends" / "entrances_direct", root / "bin")
-    for image in (*network.IMAGES, "counter", "lmdb", "sqlite", "empty", "keeper", "outer", "slow", "tally", "twin"):
+    for image in (*network.IMAGES, *served.IMAGES, "counter", "lmdb", "sqlite", "empty", "keeper", "outer", "slow", "tally", "twin"):
         shutil.copy(BUILD / "images" / f"{image}.image", root / "lib" / "portcullis")
     (root / "data").write_text("no program\n")
     (root / "forbidden").symlink_to("/data")
