@@ -71,9 +71,13 @@ static long read_words(const char *const *from, const char **to, long room)
 	return -E2BIG;
 }
 
-static long execute(const char *path, const char *const *argv, const char *const *envp)
+/* The next program starts with the signals blocked that this one has blocked. The arrays are not to be on the
+ * stack of other calls. */
+__attribute__((noinline)) static long execute(const char *path, const char *const *argv,
+                                              const char *const *envp, uint64_t mask)
 {
 	const char *words[WORDS_BEFORE + WORDS_MAX + 2], *variables[WORDS_MAX + 1];
+	struct native_options next = native_options;
 	char options[NATIVE_OPTIONS_SIZE];
 	long error = read_words(argv, words + WORDS_BEFORE, WORDS_MAX + 1);
 
@@ -86,7 +90,9 @@ static long execute(const char *path, const char *const *argv, const char *const
 	error = program_check(path);
 	if (error)
 		return error;
-	options_write(&native_options, options);
+	next.filtered = true;
+	next.mask = mask;
+	options_write(&next, options);
 	words[WORD_NAME] = "portcullis-native";
 	words[WORD_EXEC] = "exec";
 	words[WORD_BACKEND] = native_backend->name;
@@ -157,7 +163,8 @@ long call_serve(long number, greg_t *registers, uint64_t *mask)
 	case SYS_execve:
 		/* A library cannot replace the program. */
 		return library ? -EPERM
-		               : execute((const char *)a, (const char *const *)b, (const char *const *)c);
+		               : execute((const char *)a, (const char *const *)b, (const char *const *)c,
+		                         *mask);
 	case SYS_fork: /* a library's stack is its process's */
 		return library ? -EPERM : fork_program(SIGCHLD, 0, 0, 0, 0, registers);
 	case SYS_clone:

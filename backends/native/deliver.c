@@ -108,7 +108,6 @@ static void take_rights(struct monitor_copy *copy)
 static void end_by(int signal, struct monitor_copy *copy)
 {
 	static const struct signal_action standard;
-
 	signals_set(signal, &standard);
 	copy->frame.mask &= ~signal_bit(signal);
 	if (copy->frame.info.si_code <= 0 || !(SIGNALS_FAULTS & signal_bit(signal)))
@@ -209,6 +208,13 @@ static void serve(struct monitor_copy *copy, struct monitor_thread *thread, bool
 
 /* ---- where the signal came ---- */
 
+/* A gate has found that it was entered where it is not to be. The program has no say in what follows. */
+static void end_in_gate(struct monitor_copy *copy)
+{
+	monitor_say("portcullis: a jump into a gate", (uint64_t)copy->frame.registers[REG_RIP]);
+	end_by(SIGILL, copy);
+}
+
 /* To the program, in its rights. Nothing in the frame is believed. */
 static void from_program(int signal, struct monitor_copy *copy, struct monitor_thread *thread)
 {
@@ -217,8 +223,8 @@ static void from_program(int signal, struct monitor_copy *copy, struct monitor_t
 	take_rights(copy);
 	pku_leave_gate(copy->frame.registers);
 	if (signal == SIGILL && pku_in_gate((uint64_t)copy->frame.registers[REG_RIP]))
-		monitor_kill("portcullis: a jump into a gate", (uint64_t)copy->frame.registers[REG_RIP]);
-	if (signal == SIGSYS && info->si_code == SECCOMP_CODE)
+		end_in_gate(copy);
+	else if (signal == SIGSYS && info->si_code == SECCOMP_CODE)
 		serve(copy, thread, true);
 	else if (signal == SIGTRAP && info->si_code == WATCH_CODE)
 		watch_hit(&copy->frame, copy->extended + rights_offset);
@@ -239,6 +245,14 @@ static void hold(int signal, struct monitor_copy *copy, struct monitor_thread *t
 	pku_divert(copy->frame.registers);
 }
 
+/* A function that the monitor itself has called has crashed. */
+static void end_call(greg_t *registers, const struct monitor_thread *thread)
+{
+	registers[REG_RIP] = (greg_t)monitor_call_end;
+	registers[REG_RBX] = (greg_t)thread;
+	registers[REG_RAX] = -EINTR;
+}
+
 /* Inside a library: the frame lies on a protected stack, where the kernel has put it with the library's
  * rights. */
 static void from_library(int signal, struct monitor_copy *copy, struct monitor_thread *thread)
@@ -257,6 +271,8 @@ static void from_library(int signal, struct monitor_copy *copy, struct monitor_t
 			registers[REG_EFL] &= ~(greg_t)FLAG_TRAP;
 		else if (fixup)
 			registers[REG_RIP] = (greg_t)fixup;
+		else if (thread->stack)
+			end_call(registers, thread);
 		else
 			monitor_kill("portcullis: a fault inside a library", instruction);
 	} else if (native_weakened(NATIVE_WEAKEN_DEFER)) {

@@ -428,6 +428,8 @@ static long join_callees(const struct broker_answer *answer, struct native_domai
 		if (!answer->calls[i])
 			continue;
 		error = domains[i].base ? 0 : join(&request, NULL, &callee);
+		if (!error && native_backend->nest)
+			error = native_backend->nest(domain, &domains[i]);
 		if (error)
 			return error;
 		domain->calls[i] = true;

@@ -116,13 +116,16 @@ monitor_call:
 	push	%r14
 	push	%r15
 	mov	%rcx, %rbx
+	pushq	MONITOR_STACK(%rbx)             # that function may have the monitor call another one
 	mov	%rsp, MONITOR_STACK(%rbx)
 	mov	%rdx, %rsp
 	mov	%rdi, %rax
 	mov	%rsi, %rdi
 	call	*%rax
+	.globl	monitor_call_end
+monitor_call_end:
 	mov	MONITOR_STACK(%rbx), %rsp
-	movq	$0, MONITOR_STACK(%rbx)
+	popq	MONITOR_STACK(%rbx)
 	pop	%r15
 	pop	%r14
 	pop	%r13

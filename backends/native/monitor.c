@@ -53,11 +53,8 @@ _Noreturn void monitor_forged(void)
 
 struct monitor_thread *monitor_thread(void)
 {
-	uint32_t tid = (uint32_t)native_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
-
-	for (uint32_t i = tid;; i++)
-		if (monitor_threads[i % MONITOR_THREADS].tid == tid)
-			return &monitor_threads[i % MONITOR_THREADS];
+	return &monitor_threads[((uint64_t)__builtin_frame_address(0) - MONITOR_STACKS) >>
+	                        MONITOR_STACK_SHIFT];
 }
 
 /* A thread's end is not seen: its record is free when there is no thread of that number. */
@@ -120,13 +117,13 @@ static long receive_all(void)
 	return 0;
 }
 
-static long mark(void)
+static long block(void)
 {
 	static const struct signal_action ignored = {(void *)SIG_IGN, 0, NULL, 0};
-	uint64_t set = signal_bit(SIGNAL_MARK);
+	uint64_t mask = native_options.mask & ~(SIGNALS_FAULTS | signal_bit(SIGNAL_MARK));
 
 	return signals_set(SIGNAL_MARK, &ignored) |
-	       native_call(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&set, 0, SIGNALS_MASK_SIZE, 0, 0);
+	       native_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, SIGNALS_MASK_SIZE, 0, 0);
 }
 
 /* ---- memory ---- */
@@ -168,10 +165,12 @@ const char *monitor_start(const struct program *program)
 		return error;
 	if (make_stacks())
 		return "there is no memory for the monitor's stacks";
-	if (mark() || receive_all())
+	if (receive_all())
 		return "its signals cannot be received";
 	error = text_start(program);
 	if (!error && protect_data())
 		error = "the runtime's memory cannot be protected";
+	if (!error && block())
+		error = "its signals cannot be blocked";
 	return error;
 }

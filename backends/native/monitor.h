@@ -23,7 +23,7 @@
 
 /* The monitor's stacks, one for a thread. */
 #define MONITOR_STACKS      0x1fd000000000
-#define MONITOR_STACK_SHIFT 16
+#define MONITOR_STACK_SHIFT 18 /* init functions that attach to others nest: 10 KiB each */
 #define MONITOR_THREADS     512
 
 /* Offsets in struct monitor_thread, and its size. */
@@ -95,11 +95,12 @@ void monitor_say(const char *what, uint64_t address);
  * is trusted, and only init and teardown are called so. Its result. The thread's signals are blocked.
  */
 long monitor_call(uint64_t function, uint64_t argument, uint64_t top, struct monitor_thread *thread);
-struct monitor_thread *monitor_thread(void); /* the calling thread's */
+struct monitor_thread *monitor_thread(void); /* whose stack this is: the calling thread's */
 
 /* In monitor.S: what the kernel starts for every signal; what a handler of the program returns to. */
 void monitor_entry(void);
 void monitor_restorer(void);
+void monitor_call_end(void); /* where a call ends that goes no further: RBX: the record, RAX: the result */
 _Noreturn void monitor_return(const struct monitor_frame *frame);
 
 /* What monitor.S calls: a frame of the program or of a library; a fault of the monitor itself. */

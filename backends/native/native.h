@@ -61,9 +61,11 @@ struct native_options {
 	uint64_t secret; /* of the run: tells the runtime's own system calls; 0 in the runner */
 	unsigned scrub;  /* enum plan_scrub */
 	unsigned weaken; /* NATIVE_WEAKEN_* */
+	bool filtered;   /* the filter is there already: it comes through execve() */
+	uint64_t mask;   /* signals that are blocked when the program starts */
 };
 extern struct native_options native_options;
-#define NATIVE_OPTIONS_SIZE 64 /* bytes of the word, NUL included */
+#define NATIVE_OPTIONS_SIZE 80 /* bytes of the word, NUL included */
 
 void options_write(const struct native_options *options, char *word);
 const char *options_read(const char *word); /* into native_options; NULL, or a sentence */

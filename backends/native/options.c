@@ -1,6 +1,5 @@
 /* The word of options between runner and runtime. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "native/native.h"
@@ -38,17 +37,17 @@ int options_weaken(const char *names, const char **unknown)
 
 void options_write(const struct native_options *options, char *word)
 {
-	snprintf(word, NATIVE_OPTIONS_SIZE, "%lx,%x,%x", options->secret, options->scrub, options->weaken);
+	snprintf(word, NATIVE_OPTIONS_SIZE, "%lx,%x,%x,%x,%lx", options->secret, options->scrub,
+	         options->weaken, options->filtered, options->mask);
 }
 
 const char *options_read(const char *word)
 {
-	char *end;
+	unsigned filtered;
 
-	native_options.secret = strtoull(word, &end, 16);
-	if (*end == ',')
-		native_options.scrub = (unsigned)strtoul(end + 1, &end, 16);
-	if (*end == ',')
-		native_options.weaken = (unsigned)strtoul(end + 1, &end, 16);
-	return *end || end == word ? "its options are damaged" : NULL;
+	if (sscanf(word, "%lx,%x,%x,%x,%lx", &native_options.secret, &native_options.scrub,
+	           &native_options.weaken, &filtered, &native_options.mask) != 5)
+		return "its options are damaged";
+	native_options.filtered = filtered;
+	return NULL;
 }

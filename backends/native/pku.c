@@ -290,8 +290,7 @@ static long make_gate(const struct native_domain *domain)
 
 static uint64_t nested_start(const struct native_domain *from, const struct native_domain *to)
 {
-	return from->base + PORTCULLIS_GATE_OFFSET + PKU_NESTED +
-	       domain_number(to) * (uint64_t)PKU_NESTED_SIZE;
+	return from->base + PKU_NESTED + domain_number(to) * (uint64_t)PKU_NESTED_SIZE;
 }
 
 static long nest(const struct native_domain *from, const struct native_domain *to)
@@ -369,10 +368,8 @@ static long protect(struct native_domain *domain)
 	int *key = &keys[domain_number(domain)];
 	long taken = take_key(), error;
 
-	if (taken < 0) {
-		domain_reason("no protection key is free");
+	if (taken < 0)
 		return taken;
-	}
 	*key = (int)taken;
 	fill_tables(domain);
 	error = make_secret(domain);
@@ -490,7 +487,8 @@ void pku_leave_gate(greg_t *registers)
 
 	if (place == PKU_TWIN)
 		return;
-	if ((at >= gate()->raise && at < gate()->inside) || (at >= gate()->wait && at < gate()->slow))
+	if ((at >= gate()->raise && at < gate()->inside) ||
+	    (!body && at >= gate()->wait && at < gate()->slow))
 		to = gate()->raise;
 	else if (at >= gate()->leave && at < gate()->tail)
 		to = gate()->drop;
@@ -503,8 +501,11 @@ void pku_leave_gate(greg_t *registers)
 
 bool pku_in_gate(uint64_t instruction)
 {
+	uint64_t offset = offset_in_domain(instruction);
+
 	return domain_holds(instruction) &&
-	       offset_in_domain(instruction) - PORTCULLIS_GATE_OFFSET < PORTCULLIS_GATE_SIZE;
+	       (offset - PORTCULLIS_GATE_OFFSET < PORTCULLIS_GATE_SIZE ||
+	        offset - PKU_NESTED < (uint64_t)NATIVE_DOMAINS_MAX * PKU_NESTED_SIZE);
 }
 
 bool pku_possible(uint64_t instruction)

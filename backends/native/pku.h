@@ -28,8 +28,8 @@
 #define PKU_THUNKS   0x1000
 
 /* Gates to other libraries, by the number of their domain; each is followed by its thunks. */
-#define PKU_NESTED        0x10000
-#define PKU_NESTED_SIZE   0x8000
+#define PKU_NESTED        0xe00000 /* from the domain's first byte, up to the image */
+#define PKU_NESTED_SIZE   0x5000
 #define PKU_NESTED_THUNKS 0x1000 /* from the gate */
 
 /* In the gate: operands that are replaced, and stand nowhere else in it. */

@@ -86,7 +86,7 @@ static _Noreturn void become(const struct plan_line *line, const struct broker *
                              int failure)
 {
 	static const char *argv[WORDS_BEFORE + PLAN_WORDS_MAX + 1];
-	struct native_options options = {secret, line->scrub, weaken};
+	struct native_options options = {.secret = secret, .scrub = line->scrub, .weaken = weaken};
 	int error = native_backend_find(line->backend) ? 0 : EOPNOTSUPP;
 	static char word[NATIVE_OPTIONS_SIZE];
 	unsigned count = 0;
@@ -107,6 +107,8 @@ static _Noreturn void become(const struct plan_line *line, const struct broker *
 		argv[WORD_PATH] = line->argv[0];
 		argv[WORD_BROKER] = broker->name;
 		argv[WORD_SECRET] = broker->secret;
+		native_call(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&options.mask, sizeof(options.mask), 0,
+		            0);
 		options_write(&options, word);
 		argv[WORD_OPTIONS] = word;
 		argv[WORD_SEPARATOR] = "--";

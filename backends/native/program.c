@@ -78,7 +78,8 @@ static const char *map_segment(int file, const Elf64_Phdr *segment, uint64_t bas
 	}
 	if (rights & PROT_WRITE)
 		memset((void *)in_file, 0, page_up(in_file) - in_file);
-	if (mprotect((void *)page_down(start), page_up(end) - page_down(start), rights) < 0)
+	if (native_call(SYS_mprotect, (long)page_down(start), (long)(page_up(end) - page_down(start)), rights,
+	                0, 0, 0))
 		return "a segment cannot be protected";
 	return NULL;
 }
@@ -204,21 +205,27 @@ static _Noreturn void jump(uint64_t entry, void *stack, bool rights)
 	__builtin_unreachable();
 }
 
-/* All that has to be there before the program's first instruction. */
-static const char *start(char **argv, const struct program *program)
+/* What the runner or the program before has told, which the program must not find. */
+static const char *read_words(char **argv)
 {
 	const char *error = options_read(argv[WORD_OPTIONS]);
-	struct broker_request started = {.kind = BROKER_START};
-	struct broker_answer answer;
 
 	memset(argv[WORD_OPTIONS], 0, strlen(argv[WORD_OPTIONS]));
 	broker_know(argv[WORD_BROKER], argv[WORD_SECRET]);
-	broker_ask(&started, NULL, NULL, &answer);
-	if (error)
-		return error;
 	native_backend = native_backend_find(argv[WORD_BACKEND]);
-	if (!native_backend)
-		return "there is no such backend on Linux";
+	if (!error && !native_backend)
+		error = "there is no such backend on Linux";
+	return error;
+}
+
+/* All that has to be there before the program's first instruction. */
+static const char *start(const struct program *program)
+{
+	struct broker_request started = {.kind = BROKER_START};
+	struct broker_answer answer;
+	const char *error;
+
+	broker_ask(&started, NULL, NULL, &answer);
 	call_start(program->end);
 	if (domain_thread_page())
 		return "this kernel sets no GS base";
@@ -234,13 +241,15 @@ int program_main(char **argv)
 {
 	long *stack = (long *)(argv + WORDS_BEFORE - 1);
 	struct program program;
-	const char *error = program_map(argv[WORD_PATH], &program);
+	const char *error = read_words(argv);
 	long count = 0;
 
 	while (argv[WORDS_BEFORE + count])
 		count++;
 	if (!error)
-		error = start(argv, &program);
+		error = program_map(argv[WORD_PATH], &program);
+	if (!error)
+		error = start(&program);
 	if (error) {
 		fprintf(stderr, "%s: cannot be started: %s\n", argv[WORD_PATH], error);
 		return 127;

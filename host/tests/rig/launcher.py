@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`portcullis run` with engine kvm inside the rig, with the options that guest.run_plan() uses.
+"""`portcullis run` with engine kvm or native inside the rig, with the options that guest.run_plan() uses.
 
 The launcher that runs there is linked statically: $BUILD/host/tests/portcullis. A rig that cannot be had here is an engine that does
 not work: exit status 3.
@@ -25,9 +25,9 @@ STATUS_NO_RIG = 126
 
 
 def parse():
-    parser = argparse.ArgumentParser(description="runs a plan on engine kvm in the rig")
+    parser = argparse.ArgumentParser(description="runs a plan in the rig")
     parser.add_argument("command", choices=["run"])
-    parser.add_argument("--engine", choices=["kvm"], default="kvm")
+    parser.add_argument("--engine", choices=["kvm", "native"], default="kvm")
     parser.add_argument("--plan", required=True)
     parser.add_argument("--root", required=True)
     parser.add_argument("--kernel", default=BUILD / "guest" / "kernel.bin", type=Path)
@@ -52,6 +52,7 @@ def stage(arguments, folder):
     """The files that the rig gets."""
     (folder / "guest").mkdir()
     shutil.copy(BUILD / "host" / "tests" / "portcullis", folder / "portcullis")
+    shutil.copy(BUILD / "portcullis-native", folder / "portcullis-native")
     shutil.copy(arguments.kernel, folder / "guest" / "kernel.bin")
     shutil.copy(arguments.kernel.with_suffix(".elf"), folder / "guest" / "kernel.elf")
     shutil.copy(BUILD / "guest" / "rom.bin", folder / "guest" / "rom.bin")
@@ -61,7 +62,7 @@ def stage(arguments, folder):
 
 def command(arguments):
     """What the rig executes: the run, then its outputs as an archive on standard output."""
-    words = ["./portcullis", "run", "--engine", "kvm", "--plan", "plan", "--root", "root.cpio", "--memory", arguments.memory,
+    words = ["./portcullis", "run", "--engine", arguments.engine, "--plan", "plan", "--root", "root.cpio", "--memory", arguments.memory,
              "--timeout", str(arguments.timeout)]
     for name in OUTPUTS:
         words += [f"--{name}", name]
