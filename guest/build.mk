@@ -7,7 +7,7 @@ KERNEL_SOURCES := $(filter-out guest/tests/%,$(KERNEL_SOURCES))
 
 # Kernel halves and gates of the backends, and what the kernel shares with the host's tools.
 BACKENDS ?= $(patsubst %/kernel.c,%,$(wildcard backends/*/kernel.c))
-KERNEL_SOURCES += $(foreach backend,$(BACKENDS),$(wildcard $(backend)/*.c $(backend)/*.S)) backends/image/parse.c
+KERNEL_SOURCES += $(foreach backend,$(BACKENDS),$(wildcard $(backend)/*.c $(backend)/*.S)) backends/image/parse.c backends/image/unwind.c
 KERNEL_OBJECTS := $(patsubst %,$(BUILD)/%.o,$(filter-out guest/mm/tlb_model.c,$(KERNEL_SOURCES)))
 
 # What runs once for a program or a library, not once for a call: the smallest code.

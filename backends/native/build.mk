@@ -1,7 +1,7 @@
 # The native platform: build/portcullis-native, which the launcher's engine `native` starts (host/native.c).
 NATIVE_PLATFORM := $(BUILD)/portcullis-native
 NATIVE_SOURCES := $(wildcard backends/native/*.c backends/native/*.S) \
-	backends/library/copy.S backends/pku/scan.c backends/image/parse.c guest/plan/parse.c guest/fs/cpio.c guest/lib/crc32.c
+	backends/library/copy.S backends/pku/scan.c backends/image/parse.c backends/image/unwind.c guest/plan/parse.c guest/fs/cpio.c guest/lib/crc32.c
 NATIVE_OBJECTS := $(NATIVE_SOURCES:%=$(BUILD)/native/%.o)
 
 include backends/native/native.mk

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "image/unwind.h"
 #include "native/monitor.h"
 #include "native/pku.h"
 #include "native/signals.h"
@@ -253,6 +254,39 @@ static void end_call(greg_t *registers, const struct monitor_thread *thread)
 	registers[REG_RAX] = -EINTR;
 }
 
+static bool read_library(void *to, uint64_t from, size_t size)
+{
+	return !user_read(to, (const void *)from, size);
+}
+
+/* The domain has failed; the call of its gate returns PORTCULLIS_FAILED, with the registers that it has to keep. */
+static void fail_library(int signal, greg_t *registers)
+{
+	const struct native_domain *domain = domain_at((uint64_t)registers[REG_RIP]);
+	const struct unwind_image image = {domain->base + PORTCULLIS_IMAGE_OFFSET + domain->plan.unwind,
+	                                   domain->base + PORTCULLIS_IMAGE_OFFSET, domain->plan.memory_size,
+	                                   read_library};
+	struct unwind_registers inside = {
+	        (uint64_t)registers[REG_RBX], (uint64_t)registers[REG_RBP], (uint64_t)registers[REG_RSP],
+	        (uint64_t)registers[REG_R12], (uint64_t)registers[REG_R13], (uint64_t)registers[REG_R14],
+	        (uint64_t)registers[REG_R15], (uint64_t)registers[REG_RIP]};
+
+	domain_fail(domain, signal == SIGILL ? "an invalid opcode" : signal == SIGFPE ? "a division" : "a page fault");
+	if (!domain->plan.unwind || !unwind_call(&image, &inside) || !pku_possible(inside.rip) ||
+	    !pku_in_gate(inside.rip))
+		monitor_kill("portcullis: a fault inside a library, whose stack does not lead out", inside.rip);
+	registers[REG_RBX] = (greg_t)inside.rbx;
+	registers[REG_RBP] = (greg_t)inside.rbp;
+	registers[REG_RSP] = (greg_t)inside.rsp;
+	registers[REG_R12] = (greg_t)inside.r12;
+	registers[REG_R13] = (greg_t)inside.r13;
+	registers[REG_R14] = (greg_t)inside.r14;
+	registers[REG_R15] = (greg_t)inside.r15;
+	registers[REG_RIP] = (greg_t)inside.rip;
+	registers[REG_RAX] = PORTCULLIS_FAILED;
+	registers[REG_EFL] &= ~(greg_t)FLAG_DIRECTION;
+}
+
 /* Inside a library: the frame lies on a protected stack, where the kernel has put it with the library's
  * rights. */
 static void from_library(int signal, struct monitor_copy *copy, struct monitor_thread *thread)
@@ -274,7 +308,7 @@ static void from_library(int signal, struct monitor_copy *copy, struct monitor_t
 		else if (thread->stack)
 			end_call(registers, thread);
 		else
-			monitor_kill("portcullis: a fault inside a library", instruction);
+			fail_library(signal, registers);
 	} else if (native_weakened(NATIVE_WEAKEN_DEFER)) {
 		deliver(signal, copy);
 	} else {

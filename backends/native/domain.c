@@ -72,8 +72,7 @@ long domain_thread_page(void)
 	return native_call(SYS_arch_prctl, ARCH_SET_GS, (long)thread_page, 0, 0, 0, 0);
 }
 
-/* The domain that holds `address`, NULL: none. */
-static struct native_domain *domain_at(uint64_t address)
+struct native_domain *domain_at(uint64_t address)
 {
 	for (unsigned i = 0; i < NATIVE_DOMAINS_MAX; i++)
 		if (domains[i].base && address - domains[i].base < PORTCULLIS_DOMAIN_SIZE)

@@ -41,7 +41,8 @@ extern const struct native_backend *native_backend;
 
 unsigned domain_number(const struct native_domain *domain); /* in this process, below NATIVE_DOMAINS_MAX */
 
-bool domain_holds(uint64_t address); /* does a domain lie there? */
+struct native_domain *domain_at(uint64_t address); /* the domain that lies there, NULL: none */
+bool domain_holds(uint64_t address);               /* is there one? */
 
 /* The address of the function behind entry `index`. */
 uint64_t domain_function(const struct native_domain *domain, unsigned index);

@@ -1,11 +1,6 @@
 /*
  * Cutting a call into a library short: the thread continues as if the function that its gate called had
- * returned.
- *
- * No gate saves the registers that a function preserves (RBX, RBP, R12 to R15): the library does, where its
- * call-frame information says. That is the information that debuggers and C++ exceptions use, so an entrance
- * pays nothing for it. (System V ABI, AMD64 supplement, 3.7; DWARF 5, 6.4; Linux Standard Base, "Exception
- * Frames", for .eh_frame and .eh_frame_hdr.)
+ * returned (image/unwind.h).
  */
 #ifndef GUEST_DOMAIN_UNWIND_H
 #define GUEST_DOMAIN_UNWIND_H
