@@ -17,6 +17,7 @@
 
 #include "native/served.h"
 #include "native/shared.h"
+#include "native/watchpoint.h"
 #include "native/wires.h"
 
 #define BACKLOG         64
@@ -292,6 +293,8 @@ static long serve(struct connection *from, struct broker_answer *answer, int des
 	struct process *process;
 
 	end_gone(); /* who asks may know, and another process may have its number */
+	if (from->request.kind == BROKER_WATCH)
+		return watchpoint_open(from->peer.pid, (uint64_t)from->request.value);
 	if (from->request.kind == BROKER_CLAIM)
 		return claim(from, answer);
 	if (from->request.kind == BROKER_BORN)

@@ -40,6 +40,7 @@ enum broker_kind {
 	BROKER_WIRE, /* end `count` of the wire `value`, for `number`: both regions, its own first */
 	BROKER_UNWIRE,  /* `number` has no wire any more */
 	BROKER_FAIL,    /* a call of `number` did what `text` says */
+	BROKER_WATCH,   /* an execute watchpoint at `value` (watchpoint.h) */
 	BROKER_CHANNEL, /* the child's way to the server of `number`, by descriptor (backends with `remote`)
 	                 */
 };

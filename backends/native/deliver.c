@@ -259,22 +259,26 @@ static bool read_library(void *to, uint64_t from, size_t size)
 	return !user_read(to, (const void *)from, size);
 }
 
-/* The domain has failed; the call of its gate returns PORTCULLIS_FAILED, with the registers that it has to keep. */
+/* The domain has failed; the call of its gate returns PORTCULLIS_FAILED, with the registers that it has to
+ * keep. */
 static void fail_library(int signal, greg_t *registers)
 {
 	const struct native_domain *domain = domain_at((uint64_t)registers[REG_RIP]);
 	const struct unwind_image image = {domain->base + PORTCULLIS_IMAGE_OFFSET + domain->plan.unwind,
 	                                   domain->base + PORTCULLIS_IMAGE_OFFSET, domain->plan.memory_size,
 	                                   read_library};
-	struct unwind_registers inside = {
-	        (uint64_t)registers[REG_RBX], (uint64_t)registers[REG_RBP], (uint64_t)registers[REG_RSP],
-	        (uint64_t)registers[REG_R12], (uint64_t)registers[REG_R13], (uint64_t)registers[REG_R14],
-	        (uint64_t)registers[REG_R15], (uint64_t)registers[REG_RIP]};
+	struct unwind_registers inside = {(uint64_t)registers[REG_RBX], (uint64_t)registers[REG_RBP],
+	                                  (uint64_t)registers[REG_RSP], (uint64_t)registers[REG_R12],
+	                                  (uint64_t)registers[REG_R13], (uint64_t)registers[REG_R14],
+	                                  (uint64_t)registers[REG_R15], (uint64_t)registers[REG_RIP]};
 
-	domain_fail(domain, signal == SIGILL ? "an invalid opcode" : signal == SIGFPE ? "a division" : "a page fault");
+	domain_fail(domain, signal == SIGILL   ? "an invalid opcode"
+	                    : signal == SIGFPE ? "a division"
+	                                       : "a page fault");
 	if (!domain->plan.unwind || !unwind_call(&image, &inside) || !pku_possible(inside.rip) ||
 	    !pku_in_gate(inside.rip))
-		monitor_kill("portcullis: a fault inside a library, whose stack does not lead out", inside.rip);
+		monitor_kill("portcullis: a fault inside a library, whose stack does not lead out",
+		             inside.rip);
 	registers[REG_RBX] = (greg_t)inside.rbx;
 	registers[REG_RBP] = (greg_t)inside.rbp;
 	registers[REG_RSP] = (greg_t)inside.rsp;

@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
@@ -32,27 +31,23 @@
 #define ARCH_SET_GS                  0x1001
 #define ARCH_GET_GS                  0x1004
 #define PR_SET_SYSCALL_USER_DISPATCH 59
-#define IOCTL_TYPE                   8
-#define PERF_EVENT_TYPE              '$'
 
 /* Newer than the headers of musl. */
 #define SYS_MAP_SHADOW_STACK 453
 #define SYS_MSEAL            462
 
 enum kind {
-	SERVED,    /* the runtime serves it */
-	REFUSED,   /* fails with `error` */
-	MEMORY,    /* argument 0 an address, 1 a size: fails if they reach the runtime or a domain */
-	MAP,       /* mmap */
-	PROTECT,   /* mprotect, pkey_mprotect */
-	MOVE,      /* mremap */
-	POINTER,   /* argument `argument` an address that the kernel writes to later */
-	CLONE,     /* clone */
-	ATTACH,    /* shmat */
-	OPTION,    /* fails if argument 0 is `value` or `last` */
-	ONLY,      /* fails unless argument 0 lies in [value, last] */
-	CONTROL,   /* ioctl */
-	DESCRIPTOR /* fails if argument `argument` is one of the runtime's descriptors */
+	SERVED,  /* the runtime serves it */
+	REFUSED, /* fails with `error` */
+	MEMORY,  /* argument 0 an address, 1 a size: fails if they reach the runtime or a domain */
+	MAP,     /* mmap */
+	PROTECT, /* mprotect, pkey_mprotect */
+	MOVE,    /* mremap */
+	POINTER, /* argument `argument` an address that the kernel writes to later */
+	CLONE,   /* clone */
+	ATTACH,  /* shmat */
+	OPTION,  /* fails if argument 0 is `value` or `last` */
+	ONLY     /* fails unless argument 0 lies in [value, last] */
 };
 
 /* For which backends a row stands. */
@@ -139,12 +134,6 @@ static const struct row {
         {SYS_rt_sigprocmask, SERVED, ALWAYS, 0, 0, 0, 0},
         {SYS_rt_sigreturn, SERVED, GUARDED, 0, 0, 0, 0},
 
-        /* Watchpoints are descriptors. */
-        {SYS_ioctl, CONTROL, GUARDED, EPERM, 0, 0, 0},
-        {SYS_close, DESCRIPTOR, GUARDED, EBADF, 0, 0, 0},
-        {SYS_dup2, DESCRIPTOR, GUARDED, EBADF, 0, 0, 1},
-        {SYS_dup3, DESCRIPTOR, GUARDED, EBADF, 0, 0, 1},
-        {SYS_close_range, REFUSED, GUARDED, ENOSYS, 0, 0, 0},
 };
 
 struct code {
@@ -308,18 +297,6 @@ static void put_body(struct code *code, const struct row *row)
 		load_low(code, 0);
 		if_least(code, row->value, 1);
 		put(code, BPF_JMP | BPF_JGT | BPF_K, 0, 1, row->last);
-		fail(code, row->error);
-		break;
-	case CONTROL:
-		load_low(code, 1);
-		put(code, BPF_ALU | BPF_RSH | BPF_K, 0, 0, IOCTL_TYPE);
-		put(code, BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xff);
-		if_equal(code, PERF_EVENT_TYPE, 1);
-		fail(code, row->error);
-		break;
-	case DESCRIPTOR:
-		load_low(code, row->argument);
-		if_least(code, NATIVE_DESCRIPTORS, 1);
 		fail(code, row->error);
 		break;
 	}

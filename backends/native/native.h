@@ -78,9 +78,6 @@ static inline bool native_weakened(unsigned defence)
 	return native_options.weaken & defence;
 }
 
-/* Descriptors from here on are the runtime's, in every process of a run. */
-#define NATIVE_DESCRIPTORS 1000
-
 /* `portcullis-native run FD [SOCKET]`: the plan in a RAM image (guest/abi/boot.h), held at SOCKET around each
  * run. The status for the process's exit. */
 int plan_main(int image);

@@ -74,6 +74,10 @@ static long guard(const struct stray *stray, uint64_t text)
 		monitor_say("portcullis: a stray WRPKRU or XRSTOR in code that a process with several "
 		            "threads adds",
 		            opcode);
+	else if (error == -EACCES || error == -EPERM)
+		monitor_say(
+		        "portcullis: perf_event_paranoid allows no watchpoint for the stray WRPKRU or XRSTOR",
+		        opcode);
 	else if (error)
 		monitor_say("portcullis: this kernel gives no watchpoint (perf_event_open with sigtrap) for "
 		            "the stray "

@@ -1,13 +1,12 @@
 #include "native/watch.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/hw_breakpoint.h>
-#include <linux/perf_event.h>
 #include <sched.h>
 #include <string.h>
 
-#include "native/native.h"
+#include "native/broker.h"
+
+#define ALONE_ATTEMPTS 100
 
 #define FLAG_RESUME 0x10000 /* RFLAGS.RF (SDM vol. 3B, 17.3.1.1) */
 
@@ -17,40 +16,24 @@ static struct {
 } watches[WATCHES_MAX];
 static unsigned count;
 
-/* Threads that exist would not inherit a watchpoint. The kernel knows whether there are any: unshare(2). */
+/*
+ * Threads that exist would not inherit a watchpoint. The kernel knows whether there are any: unshare(2). The
+ * helper that asks the broker (ask.c) may be on its way out.
+ */
 static bool is_alone(void)
 {
-	return native_call(SYS_unshare, CLONE_VM, 0, 0, 0, 0, 0) == 0;
-}
-
-static long open_event(uint64_t address)
-{
-	struct perf_event_attr attribute;
-	long file, moved;
-
-	memset(&attribute, 0, sizeof(attribute));
-	attribute.type = PERF_TYPE_BREAKPOINT;
-	attribute.size = sizeof(attribute);
-	attribute.sample_period = 1;
-	attribute.inherit = 1;
-	attribute.exclude_kernel = 1;
-	attribute.exclude_hv = 1;
-	attribute.remove_on_exec = 1;
-	attribute.sigtrap = 1;
-	attribute.bp_type = HW_BREAKPOINT_X;
-	attribute.bp_addr = address;
-	attribute.bp_len = sizeof(long);
-	file = native_call(SYS_perf_event_open, (long)&attribute, 0, -1, -1, PERF_FLAG_FD_CLOEXEC, 0);
-	if (file < 0)
-		return file;
-	moved = native_call(SYS_fcntl, file, F_DUPFD_CLOEXEC, NATIVE_DESCRIPTORS, 0, 0, 0);
-	native_call(SYS_close, file, 0, 0, 0, 0, 0);
-	return moved < 0 ? -EMFILE : moved; /* RLIMIT_NOFILE leaves the runtime none */
+	for (unsigned i = 0; i < ALONE_ATTEMPTS; i++) {
+		if (native_call(SYS_unshare, CLONE_VM, 0, 0, 0, 0, 0) == 0)
+			return true;
+		native_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	}
+	return false;
 }
 
 long watch_add(enum stray_kind kind, uint64_t at, uint64_t behind)
 {
-	long file;
+	struct broker_request request = {.kind = BROKER_WATCH, .value = (int64_t)behind};
+	struct broker_answer answer;
 
 	for (unsigned i = 0; i < count; i++)
 		if (watches[i].behind == behind)
@@ -59,9 +42,9 @@ long watch_add(enum stray_kind kind, uint64_t at, uint64_t behind)
 		return -ENOSPC;
 	if (!is_alone())
 		return -EBUSY;
-	file = open_event(behind);
-	if (file < 0)
-		return file == -EINVAL || file == -E2BIG ? -ENOSYS : file == -EPERM ? -EACCES : file;
+	broker_ask(&request, NULL, NULL, &answer);
+	if (answer.result)
+		return (long)answer.result;
 	watches[count].kind = kind;
 	watches[count].at = at;
 	watches[count++].behind = behind;

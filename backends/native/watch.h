@@ -16,8 +16,8 @@
 /*
  * Guards an instruction of that kind at `at`, which ends before `behind`, in this thread and in all that come
  * from it. 0 or -errno: -ENOSPC (all are taken, here or by somebody else), -EBUSY (the process has several
- * threads already), -ENOSYS (the kernel has no such watchpoints), -EACCES (it does not give them to this
- * user).
+ * threads already), -EINVAL and others of perf_event_open(2), -ENOTCONN (the program has closed the way to
+ * the broker).
  */
 long watch_add(enum stray_kind kind, uint64_t at, uint64_t behind);
 
