@@ -132,7 +132,8 @@ static uint64_t write_frame(const struct monitor_copy *copy, uint64_t top)
 	frame.extended = (top - size) & ~(uint64_t)63;
 	frame.restorer = (uint64_t)monitor_restorer;
 	at = ((frame.extended - sizeof(frame)) & ~(uint64_t)15) - 8;
-	if (!user_range(at, top - at) || user_write((void *)frame.extended, copy->extended, size) ||
+	if ((!user_range(at, top - at) && !native_weakened(NATIVE_WEAKEN_DEFER)) ||
+	    user_write((void *)frame.extended, copy->extended, size) ||
 	    user_write((void *)at, &frame, sizeof(frame)))
 		return 0;
 	return at;
@@ -220,7 +221,9 @@ static void end_in_gate(struct monitor_copy *copy)
 static void from_program(int signal, struct monitor_copy *copy, struct monitor_thread *thread)
 {
 	const siginfo_t *info = &copy->frame.info;
+	uint32_t rights;
 
+	memcpy(&rights, copy->extended + rights_offset, sizeof(rights));
 	take_rights(copy);
 	pku_leave_gate(copy->frame.registers);
 	if (signal == SIGILL && pku_in_gate((uint64_t)copy->frame.registers[REG_RIP]))
@@ -228,7 +231,7 @@ static void from_program(int signal, struct monitor_copy *copy, struct monitor_t
 	else if (signal == SIGSYS && info->si_code == SECCOMP_CODE)
 		serve(copy, thread, true);
 	else if (signal == SIGTRAP && info->si_code == WATCH_CODE)
-		watch_hit(&copy->frame, copy->extended + rights_offset);
+		watch_hit(&copy->frame, rights);
 	else
 		deliver(signal, copy);
 }

@@ -14,6 +14,7 @@
 #include "native/monitor.h"
 #include "native/text.h"
 
+#define FLAG_TRAP  0x100 /* RFLAGS: SDM vol. 1, 3.4.3 */
 #define THUNK_SIZE 16
 #define JUMP_NEAR  0x0f /* first byte of a conditional jump with a long distance */
 #define GATE_STEP  16   /* what a gate that scrubs has below its two words */
@@ -25,8 +26,9 @@ extern const char native_pku_plain[], native_pku_plain_end[], native_pku_general
 #define LABELS(name)                                                                                         \
 	extern const char name##_raise0[], name##_taken0[], name##_inside0[], name##_call0[],                \
 	        name##_leave0[], name##_drop0[], name##_tail0[], name##_wait0[], name##_slow0[],             \
-	        name##_cells0[], name##_check_rights0[], name##_check_rights1[], name##_check_index0[],      \
-	        name##_check_index1[], name##_cells1[], name##_call1[]
+	        name##_cells0[], name##_check_rights0[], name##_check_rights1[], name##_check_drop0[],       \
+	        name##_check_drop1[], name##_check_index0[], name##_check_index1[], name##_cells1[],         \
+	        name##_call1[]
 LABELS(native_pku_plain);
 LABELS(native_pku_general);
 LABELS(native_pku_vector);
@@ -37,12 +39,13 @@ LABELS(native_pku_vector);
 		        name##_drop0, name##_tail0, name##_wait0, name##_slow0,                              \
 		        {name##_cells0, name##_cells1}, {name##_call0, name##_call1},                        \
 		        {name##_check_rights0, name##_check_rights1},                                        \
+		        {name##_check_drop0, name##_check_drop1},                                            \
 		        {name##_check_index0, name##_check_index1}, below                                    \
 	}
 
 static const struct gate {
 	const char *start, *end, *raise, *taken, *inside, *call, *leave, *drop, *tail, *wait, *slow;
-	const char *cells[2], *calls[2], *rights[2], *index[2];
+	const char *cells[2], *calls[2], *rights[2], *drops[2], *index[2];
 	unsigned below; /* bytes of the protected stack below its top, before the call */
 } gates[] = {
         [PLAN_SCRUB_NONE] = GATE(native_pku_plain, 16),
@@ -224,8 +227,10 @@ static void write_gate(const struct native_domain *domain, uint8_t *code)
 		move(code + (gate()->calls[i] - gate()->start), -domain->first_slot);
 	}
 	memcpy(code + PKU_FALLBACK, fallback, sizeof(fallback));
-	if (native_weakened(NATIVE_WEAKEN_RIGHTS))
+	if (native_weakened(NATIVE_WEAKEN_RIGHTS)) {
 		weaken(code, gate()->rights);
+		weaken(code, gate()->drops);
+	}
 	if (native_weakened(NATIVE_WEAKEN_INDEX))
 		weaken(code, gate()->index);
 	write_thunks(code + PKU_THUNKS, code, domain->plan.descriptor.entry_count);
@@ -497,6 +502,7 @@ void pku_leave_gate(greg_t *registers)
 	if (pku_landing((uint64_t)registers[REG_RSP]))
 		registers[REG_RSP] = registers[REG_RCX];
 	registers[REG_RIP] = (greg_t)(instruction - place + (uint64_t)(to - gate()->start));
+	registers[REG_EFL] &= ~(greg_t)FLAG_TRAP; /* or it would never get further */
 }
 
 bool pku_in_gate(uint64_t instruction)

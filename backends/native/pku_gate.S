@@ -95,6 +95,7 @@
 	mov	$NATIVE_PKRU, %eax
 	wrpkru                                  # rights down
 	cmp	$NATIVE_PKRU, %eax
+\name\()_check_drop\release:
 	jne	9f
 \name\()_tail\release:
 	.if	\release
@@ -120,7 +121,7 @@
 	.balign	16
 	.globl	\name, \name\()_end, \name\()_raise0, \name\()_taken0, \name\()_inside0, \name\()_call0, \name\()_leave0, \name\()_drop0, \name\()_tail0
 	.globl	\name\()_wait0, \name\()_slow0, \name\()_cells0, \name\()_cells1, \name\()_call1
-	.globl	\name\()_check_rights0, \name\()_check_rights1, \name\()_check_index0, \name\()_check_index1
+	.globl	\name\()_check_rights0, \name\()_check_rights1, \name\()_check_drop0, \name\()_check_drop1, \name\()_check_index0, \name\()_check_index1
 \name:
 	body	\name, 0, \scrub, 0
 	.org	\name + PKU_TWIN, 0xcc

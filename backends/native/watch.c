@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <string.h>
 
 #include "native/broker.h"
 
@@ -51,16 +50,14 @@ long watch_add(enum stray_kind kind, uint64_t at, uint64_t behind)
 	return 0;
 }
 
-void watch_hit(struct monitor_frame *frame, const void *rights)
+void watch_hit(struct monitor_frame *frame, uint32_t rights)
 {
 	uint64_t instruction = (uint64_t)frame->registers[REG_RIP];
-	uint32_t value;
 
-	memcpy(&value, rights, sizeof(value));
 	for (unsigned i = 0; i < count; i++) {
 		if (watches[i].behind != instruction)
 			continue;
-		if ((value & NATIVE_PKRU) != NATIVE_PKRU)
+		if ((rights & NATIVE_PKRU) != NATIVE_PKRU)
 			monitor_kill(watches[i].kind == STRAY_WRPKRU ? "portcullis: stray WRPKRU"
 			                                             : "portcullis: stray XRSTOR",
 			             watches[i].at);

@@ -22,6 +22,6 @@
 long watch_add(enum stray_kind kind, uint64_t at, uint64_t behind);
 
 /* A watchpoint was met; `rights`: PKRU in the frame. Ends the process if they are more than a program's. */
-void watch_hit(struct monitor_frame *frame, const void *rights);
+void watch_hit(struct monitor_frame *frame, uint32_t rights);
 
 #endif

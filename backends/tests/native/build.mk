@@ -4,6 +4,10 @@ NATIVE_TESTS := backends/tests/native
 $(eval $(call portcullis_image,keeper,$(NATIVE_TESTS)/keeper.exports,$(BUILD)/image/$(NATIVE_TESTS)/keeper.c.o))
 $(eval $(call portcullis_program,siege,$(BUILD)/program/$(NATIVE_TESTS)/siege.c.o,keeper))
 
+NATIVE_RAID := $(patsubst %,$(BUILD)/program/$(NATIVE_TESTS)/%.c.o,raid raid_text raid_ways)
+$(NATIVE_RAID): PROGRAM_CFLAGS += -I. -Ibackends
+$(eval $(call portcullis_program,raid,$(NATIVE_RAID),keeper))
+
 # Instructions of an entrance, counted one by one: through stubs, and of the same calls without.
 NATIVE_ENTRANCES := $(BUILD)/program/$(NATIVE_TESTS)/entrances.c.o
 $(NATIVE_ENTRANCES): PROGRAM_CFLAGS += -Iworkloads/crossing -mno-red-zone
