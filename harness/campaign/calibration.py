@@ -12,7 +12,7 @@ from . import Refusal, clock
 
 SCHEMA = 1
 UNPROTECTED = "none"
-COSTS = ("entrance", "operation", "elapsed")  # metrics that are the cost of one operation
+COSTS = ("entrance", "operation")  # metrics that are the cost of one operation to one process; others have the kernel's switches in them
 
 
 @dataclass(frozen=True)

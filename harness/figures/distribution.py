@@ -1,6 +1,6 @@
 """Distribution of a histogram metric, by series: the share of values above x, so that the tail can be read."""
 
-from campaign.figures import quote, style_of
+from campaign.figures import LARGE, quote, style_of
 
 KEYS = {}
 DECADE = 10  # a narrower range is not drawn logarithmically: it would have no marks at its axis
@@ -37,4 +37,6 @@ def draw(figure, data):
                 f"set ylabel {quote('share of values above x (' + rows[0]['kind'] + ')')}"]
     if "x" in figure.get("logarithmic", "") and max(seen) > DECADE * max(min(seen), 1):
         commands += ["set logscale x 2", "set autoscale xfix"]
+    if max(seen) >= LARGE:
+        commands.append("set format x '%.0s %c'")
     return commands, plots
