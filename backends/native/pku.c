@@ -415,6 +415,11 @@ static void forked(const struct native_domain *domain)
 		monitor_kill("portcullis: no memory for the gates of a child", 0);
 }
 
+static long cover(const struct native_domain *domain, uint64_t start, uint64_t size, int rights)
+{
+	return set(start, size, rights, keys[domain_number(domain)]);
+}
+
 /* Its pages are gone. */
 static void release(const struct native_domain *domain)
 {
@@ -548,6 +553,7 @@ static const struct native_backend pku = {.name = "pku",
                                           .missing = missing,
                                           .start = start,
                                           .own = pku_own,
+                                          .cover = cover,
                                           .protect = protect,
                                           .release = release,
                                           .entry = thunk,

@@ -10,12 +10,15 @@
 
 static uint64_t wanted; /* bytes of a region, for the thread that asks */
 
-static long map(uint64_t address, int rights, int memory)
+static long map(const struct native_domain *domain, uint64_t offset, int rights, int memory)
 {
-	long result = native_call(SYS_mmap, (long)address, (long)wanted, rights,
+	long address = (long)(domain->base + offset);
+	long result = native_call(SYS_mmap, address, (long)wanted, native_backend->cover ? PROT_NONE : rights,
 	                          MAP_SHARED | MAP_FIXED_NOREPLACE, memory, 0);
 
-	return result == (long)address ? 0 : result < 0 ? result : -EEXIST;
+	if (result != address)
+		return result < 0 ? result : -EEXIST;
+	return native_backend->cover ? native_backend->cover(domain, (uint64_t)address, wanted, rights) : 0;
 }
 
 static void unmap(const struct native_domain *domain, uint64_t size)
@@ -27,9 +30,9 @@ static void unmap(const struct native_domain *domain, uint64_t size)
 static long take_regions(struct broker_answer *answer, int own, int other)
 {
 	const struct native_domain *domain = domain_numbered(answer->number);
-	long error = map(domain->base + PORTCULLIS_WIRE_OFFSET, PROT_READ | PROT_WRITE, own);
+	long error = map(domain, PORTCULLIS_WIRE_OFFSET, PROT_READ | PROT_WRITE, own);
 
-	return error ? error : map(domain->base + PORTCULLIS_WIRE_PEER_OFFSET, PROT_READ, other);
+	return error ? error : map(domain, PORTCULLIS_WIRE_PEER_OFFSET, PROT_READ, other);
 }
 
 static void give_up(const struct native_domain *domain)
@@ -70,8 +73,6 @@ long wire_map(uint64_t address, uint64_t size, uint64_t name, unsigned end)
 
 	if (!domain)
 		return -EPERM;
-	if (native_backend->own)
-		return -ENOSYS; /* the regions would be everybody's */
 	if (address != domain->base + PORTCULLIS_WIRE_OFFSET || size % PORTCULLIS_PAGE_SIZE)
 		return -EINVAL;
 	domain_lock();
