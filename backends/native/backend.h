@@ -45,8 +45,8 @@ struct native_backend {
 	 * or -errno. NULL: new memory is everybody's. */
 	long (*own)(uint64_t start, uint64_t size);
 
-	/* Newly mapped memory without rights becomes the domain's, with these. 0 or -errno. NULL: it is mapped
-	 * with them. */
+	/* Newly mapped memory without rights becomes the domain's, with these. 0 or -errno. NULL: it is
+	 * mapped with them. */
 	long (*cover)(const struct native_domain *domain, uint64_t start, uint64_t size, int rights);
 
 	/* The domain's pages are gone. May be NULL. */
