@@ -46,7 +46,6 @@ struct connection {
 static struct process processes[BROKER_PROCESSES_MAX];
 static struct connection connections[CONNECTIONS_MAX];
 static char secret[BROKER_SECRET_SIZE];
-static uint64_t last_ticket;
 static unsigned next_connection;
 
 /* ---- processes --------------------------------------------------------------------------------------------
@@ -192,6 +191,16 @@ static void answer_with(struct connection *connection, struct broker_answer *ans
 	hang_up(connection);
 }
 
+/* Nobody but parent and child can name it. */
+static uint64_t random_ticket(void)
+{
+	uint64_t ticket;
+
+	if (getrandom(&ticket, sizeof(ticket), 0) != sizeof(ticket))
+		abort();
+	return ticket & INT64_MAX;
+}
+
 static long reserve_child(struct process *parent)
 {
 	struct process *child = new_process();
@@ -205,7 +214,9 @@ static long reserve_child(struct process *parent)
 		return 0;
 	}
 	child->parent = parent->shared.index;
-	child->ticket = ++last_ticket;
+	do
+		child->ticket = random_ticket();
+	while (!child->ticket);
 	return (long)child->ticket;
 }
 
@@ -272,7 +283,9 @@ static long serve_known(struct connection *from, struct process *process, struct
 	case BROKER_CHANNEL:
 		answer->number = request->number;
 		return shared_channel(request->number, index, descriptors);
-	case BROKER_WIRE:
+	case BROKER_WIRE: /* a library's, so that where it has a server only that may ask */
+		if (native_backend->remote && !shared_is_server(process->shared.outer))
+			return -EPERM;
 		answer->number = request->number;
 		answer->initialise = true;
 		return wires_map(request, index, descriptors);

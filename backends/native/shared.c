@@ -380,6 +380,14 @@ bool shared_is_client(unsigned number, unsigned index)
 	return domain && domain->clients[index] != NONE;
 }
 
+bool shared_is_server(pid_t process)
+{
+	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
+		if (shared_domains[i].used && shared_domains[i].served.pid == process)
+			return true;
+	return false;
+}
+
 bool shared_has_client(unsigned index)
 {
 	for (unsigned i = 0; i < SHARED_DOMAINS_MAX; i++)
@@ -509,6 +517,6 @@ void shared_fail(unsigned number, unsigned index, const char *why)
 {
 	struct shared *domain = shared_lookup(number, index);
 
-	if (domain && domain->clients[index] != NONE)
+	if (domain && domain->clients[index] != NONE && !native_backend->remote) /* a server knows better */
 		shared_break(domain, why);
 }

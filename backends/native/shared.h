@@ -34,6 +34,7 @@ long shared_ready(unsigned number, const struct shared_process *process, long re
 /* The process leaves; what it had is gone when shared_is_client() says so. */
 void shared_leave(unsigned number, unsigned index);
 bool shared_is_client(unsigned number, unsigned index);
+bool shared_is_server(pid_t process);   /* of a domain */
 bool shared_has_client(unsigned index); /* of any domain */
 
 /* The process is gone, wherever it was. */

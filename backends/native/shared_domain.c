@@ -1,6 +1,7 @@
 #include "native/shared_domain.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -68,7 +69,7 @@ static long make_image(struct shared *domain)
 {
 	size_t done = 0;
 
-	domain->image = memfd_create("image", MFD_CLOEXEC);
+	domain->image = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (domain->image < 0)
 		return -errno;
 	while (done < domain->plan.size) {
@@ -78,7 +79,8 @@ static long make_image(struct shared *domain)
 			return size ? -errno : -EIO;
 		done += (size_t)size;
 	}
-	return 0;
+	/* Clients get the descriptor, too. */
+	return fcntl(domain->image, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) ? -errno : 0;
 }
 
 static long make_memory(struct shared *domain)
