@@ -2,7 +2,9 @@
  * served CASE: a client of backend `process` that does not keep to the rules, and clients of a server that
  * dies. Prints "ok CLAIM" or "not ok CLAIM", a line each.
  */
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -11,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +30,8 @@
 #define THREADS       40 /* more than slots */
 #define CALLS         200
 #define PROCESSES_MAX 1000
+#define WORDS_SIZE    70 /* in front of argv[0]: the broker's name and secret, which is wiped there */
+#define TICKETS       100
 
 static bool failed;
 static int inside, stop;
@@ -218,6 +225,112 @@ static void case_out_of_sight(void)
 	claim(keeper_get() == SECRET, "the library survives the end of all others");
 }
 
+/* ---- what the broker does for a program that has found the run's secret ---- */
+
+static bool is_digits(const char *text, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strchr("0123456789abcdef", text[i]) || !text[i])
+			return false;
+	return !text[count];
+}
+
+/* In the runtime's variables: its file says where they are. */
+static const char *find_secret(void)
+{
+	Elf64_Ehdr header;
+	Elf64_Phdr part;
+	int file = open(NATIVE_PATH, O_RDONLY);
+
+	if (pread(file, &header, sizeof(header), 0) != sizeof(header))
+		return NULL;
+	for (unsigned i = 0; i < header.e_phnum; i++) {
+		const char *start;
+
+		if (pread(file, &part, sizeof(part), (off_t)(header.e_phoff + i * sizeof(part))) !=
+		    sizeof(part))
+			return NULL;
+		start = (const char *)part.p_vaddr;
+		for (size_t at = 0;
+		     part.p_type == PT_LOAD && part.p_flags & PF_W && at + BROKER_SECRET_SIZE < part.p_memsz;
+		     at++)
+			if (is_digits(start + at, BROKER_SECRET_SIZE - 1) && (!at || !start[at - 1]))
+				return start + at;
+	}
+	return NULL;
+}
+
+/* Sends the request, with a descriptor if it is not negative. The result, and what comes with it. */
+static long ask(const char *name, struct broker_request *request, int with, int descriptors[2])
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct broker_answer answer = {.result = -ENOTCONN};
+	struct iovec part = {request, sizeof(*request)};
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(2 * sizeof(int))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+	                        .cmsg_level = SOL_SOCKET,
+	                        .cmsg_type = SCM_RIGHTS}};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+	int to = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	memcpy(address.sun_path + 1, name, strlen(name));
+	if (connect(to, (struct sockaddr *)&address,
+	            (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))))
+		return -ENOTCONN;
+	if (with >= 0) {
+		memcpy(CMSG_DATA(&control.header), &with, sizeof(with));
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(sizeof(int));
+	}
+	if (sendmsg(to, &message, 0) < 0)
+		return -errno;
+	part = (struct iovec){&answer, sizeof(answer)};
+	message.msg_control = &control;
+	message.msg_controllen = sizeof(control);
+	recvmsg(to, &message, 0);
+	if (message.msg_controllen >= CMSG_LEN(2 * sizeof(int)))
+		memcpy(descriptors, CMSG_DATA(&control.header), 2 * sizeof(int));
+	close(to);
+	return (long)answer.result;
+}
+
+static void case_secret(const char *argument)
+{
+	const char *name = memmem(argument - WORDS_SIZE, WORDS_SIZE, "portcullis-", 11),
+	           *secret = find_secret();
+	struct broker_request request = {.kind = BROKER_ATTACH, .from = BROKER_NO_DOMAIN};
+	extern struct portcullis_stubs start[] __asm__("__start_portcullis_stubs");
+	int descriptors[2] = {-1, -1}, image = open(PORTCULLIS_IMAGE_DIRECTORY "/keeper.image", O_RDONLY);
+	struct stat status = {0};
+	unsigned claimed = 0;
+
+	claim(name && secret, "a program finds the secret in its runtime's memory");
+	if (failed)
+		return;
+	memcpy(request.secret, secret, BROKER_SECRET_SIZE);
+	request.interface = start->interface;
+	request.count = start->count;
+	claim(ask(name, &request, image, descriptors) == 0 && descriptors[1] >= 0,
+	      "and can attach by itself");
+	fstat(descriptors[0], &status);
+	claim(status.st_size == CHANNEL_SIZE, "it gets the channel, not the domain");
+	claim(pwrite(descriptors[1], "", 1, 0) < 0, "and an image that it cannot change");
+	request.kind = BROKER_WIRE;
+	request.size = PORTCULLIS_PAGE_SIZE;
+	claim(ask(name, &request, -1, descriptors) == -EPERM, "no end of a library's wire");
+	request.kind = BROKER_CLAIM;
+	for (request.value = 0; request.value < TICKETS; request.value++)
+		claimed += ask(name, &request, -1, descriptors) != -ESRCH;
+	claim(!claimed, "no other process's place");
+	request.kind = BROKER_FAIL;
+	request.number = NATIVE_DOMAINS_MAX - 1;
+	ask(name, &request, -1, descriptors);
+	claim(portcullis_attach("keeper", PORTCULLIS_SHARED) != 0 || keeper_get() == 0,
+	      "and fails no library");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -230,5 +343,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (!strcmp(argv[1], cases[i].name))
 			cases[i].function();
+	if (argc == 2 && !strcmp(argv[1], "secret"))
+		case_secret(argv[0]);
 	return failed;
 }

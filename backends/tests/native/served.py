@@ -4,7 +4,7 @@ import sharing
 from guest import run_plan
 
 BACKEND = "process"
-CASES = ("crashed", "forged", "deputy", "pointers", "threads", "out-of-sight")  # of the program `served`
+CASES = ("crashed", "forged", "deputy", "pointers", "threads", "out-of-sight", "secret")  # of the program `served`
 
 
 SOAK_EVENTS = 2000
