@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "native/domain.h"
+#include "native/signals.h"
 #include "portcullis/wire.h"
 
 #define THUNK_SIZE 32
@@ -17,6 +18,7 @@
 static struct {
 	unsigned inside;
 	uint64_t stacks; /* a bit each */
+	uint64_t masks[NATIVE_PRIVATE_SLOTS]; /* of each thread inside: signals that it blocks outside */
 } states[NATIVE_DOMAINS_MAX];
 static volatile int lock;
 
@@ -67,6 +69,12 @@ static void set_stack(const struct native_domain *domain, unsigned slot, bool op
 	set_rights(top - size, size, open ? PROT_READ | PROT_WRITE : PROT_NONE);
 }
 
+/* Of the stack that ends at `top`. */
+static unsigned slot_of(const struct native_domain *domain, uint64_t top)
+{
+	return (unsigned)((top - domain_stack_top(domain, domain->first_slot)) / PORTCULLIS_STACK_STRIDE);
+}
+
 static uint64_t *inside_word(const struct native_domain *domain, unsigned slot)
 {
 	return &domain_gate(domain)->inside[domain->first_slot + slot];
@@ -98,8 +106,7 @@ static uint64_t open_domain(const struct native_domain *domain)
 static void close_domain(const struct native_domain *domain, uint64_t top)
 {
 	unsigned number = domain_number(domain);
-	unsigned slot =
-	        (unsigned)((top - domain_stack_top(domain, domain->first_slot)) / PORTCULLIS_STACK_STRIDE);
+	unsigned slot = slot_of(domain, top);
 
 	*inside_word(domain, slot) = 0;
 	set_stack(domain, slot, false);
@@ -130,18 +137,24 @@ static void forked(const struct native_domain *domain)
 __attribute__((used)) static uint64_t pages_enter(const struct native_domain *domain, unsigned index,
                                                   uint64_t *function)
 {
-	uint64_t top = open_domain(domain);
+	uint64_t mask = signals_hold(), top = open_domain(domain);
 
 	*function = domain_function(domain, index);
-	if (!__atomic_load_n(&domain_gate(domain)->failed, __ATOMIC_ACQUIRE))
+	if (!__atomic_load_n(&domain_gate(domain)->failed, __ATOMIC_ACQUIRE)) {
+		states[domain_number(domain)].masks[slot_of(domain, top)] = mask;
 		return top;
+	}
 	close_domain(domain, top);
+	signals_release(mask);
 	return 0;
 }
 
 __attribute__((used)) static void pages_leave(const struct native_domain *domain, uint64_t top)
 {
+	uint64_t mask = states[domain_number(domain)].masks[slot_of(domain, top)];
+
 	close_domain(domain, top);
+	signals_release(mask);
 }
 
 /*
@@ -150,7 +163,10 @@ __attribute__((used)) static void pages_leave(const struct native_domain *domain
  */
 __attribute__((naked, used)) static void pages_gate(void)
 {
-	__asm__("push %rbx\n\t"
+	__asm__("pushfq\n\t"
+	        "andl $~0x100, (%rsp)\n\t" /* no single steps of the program inside (TF) */
+	        "popfq\n\t"
+	        "push %rbx\n\t"
 	        "push %r12\n\t"
 	        "push %r13\n\t"
 	        "push %rdi\n\t"

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "native/channel.h"
+#include "native/signals.h"
 
 #define THUNK_SIZE 32
 
@@ -98,7 +99,7 @@ __attribute__((used)) static uint64_t process_call(const struct native_domain *d
 	uint32_t *mask = &taken[domain_number(domain)];
 	unsigned number = take_slot(mask);
 	struct channel_slot *slot = &channel->slots[number];
-	uint64_t result = (uint64_t)PORTCULLIS_FAILED;
+	uint64_t result = (uint64_t)PORTCULLIS_FAILED, held = signals_hold();
 
 	memcpy(slot->registers.arguments, registers->arguments, sizeof(registers->arguments));
 	if (index & CHANNEL_VECTOR)
@@ -110,6 +111,7 @@ __attribute__((used)) static uint64_t process_call(const struct native_domain *d
 		memcpy(registers->vectors[0], slot->registers.vectors[0], sizeof(registers->vectors[0]));
 	}
 	__atomic_and_fetch(mask, ~(1U << number), __ATOMIC_RELEASE);
+	signals_release(held);
 	return result;
 }
 

@@ -69,6 +69,19 @@ long signals_action(int number, long wanted, long previous, size_t size)
 	return error || !previous ? error : user_write((void *)previous, &old, sizeof(old));
 }
 
+uint64_t signals_hold(void)
+{
+	uint64_t all = native_weakened(NATIVE_WEAKEN_DEFER) ? 0 : ~SIGNALS_FAULTS, mask = 0;
+
+	native_call(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&mask, SIGNALS_MASK_SIZE, 0, 0);
+	return mask;
+}
+
+void signals_release(uint64_t mask)
+{
+	native_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, SIGNALS_MASK_SIZE, 0, 0);
+}
+
 long signals_mask(int how, long wanted, long previous, size_t size, uint64_t *mask)
 {
 	uint64_t old = *mask, set;

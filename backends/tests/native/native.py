@@ -37,7 +37,7 @@ CASES = ("attach", "names", "malformed", "interface", "manifest", "init", "teard
 # What the guest's kernel does and no stock kernel, by backend: it knows who is inside; limited depth, errors for a stack that
 # overflows and an init function that crashes, signals that wait.
 # On `process` a library's system calls are the server's, and a library that it calls is the server's, too.
-NOT_ON = {"none": ("busy",), "pages": ("init", "nesting", "stack", "signals", "nested-signals"),
+NOT_ON = {"none": ("busy",), "pages": ("init", "nesting", "stack"),
           "process": ("fork", "nesting", "busy", "threads", "system-calls", "signals", "nested-signals")}
 
 # Instructions of an entrance, CALL and RET included, at most: so many, or so many more than a direct call's. A backend that is
