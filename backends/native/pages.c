@@ -17,7 +17,7 @@
 /* By domain: threads inside, and the protected stacks that are in use. Changed under `lock`. */
 static struct {
 	unsigned inside;
-	uint64_t stacks; /* a bit each */
+	uint64_t stacks;                      /* a bit each */
 	uint64_t masks[NATIVE_PRIVATE_SLOTS]; /* of each thread inside: signals that it blocks outside */
 } states[NATIVE_DOMAINS_MAX];
 static volatile int lock;

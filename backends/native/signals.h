@@ -30,7 +30,8 @@ long signals_action(int number, long wanted, long previous, size_t size);
 /* rt_sigprocmask(2) of the program, whose mask will be *mask. 0 or -errno. */
 long signals_mask(int how, long wanted, long previous, size_t size, uint64_t *mask);
 
-/* Signals wait while a thread is inside, but for those that an instruction causes: what was blocked before. */
+/* Signals wait while a thread is inside, but for those that an instruction causes: what was blocked before.
+ */
 uint64_t signals_hold(void);
 void signals_release(uint64_t mask);
 

@@ -62,7 +62,13 @@ def test_sharing(report, root):
 
 
 def test_events(report, root):
-    programs(report, root, "events", [(case, f"/bin/events {case}") for case in EVENTS])
+    result = run("".join(f"{case} backend=pku ticks={TICKS} -- /bin/events {case}\n" for case in EVENTS), root)
+    # How many of its signals meet an entrance is a matter of the machine's timer here.
+    claims = [line for line in result.console.splitlines() if line.startswith(("ok ", "not ok ")) and ": many have come" not in line]
+    for line in claims:
+        report.check(line.partition("ok ")[2], line.startswith("ok "), "see the line")
+    for case in EVENTS:
+        report.check(f"events {case} came to its end", sum(f"{case} on pku: " in line for line in claims) >= 2, result.explain)
 
 
 def test_entrances(report, root):

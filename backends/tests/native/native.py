@@ -35,9 +35,9 @@ OPEN = {"load-beside": ("none", "pages")}
 CASES = ("attach", "names", "malformed", "interface", "manifest", "init", "teardown", "many", "shared", "younger", "fork", "exec", "nesting",
          "nested-shared", "heap", "stack", "busy", "threads", "system-calls", "signals", "nested-signals")
 # What the guest's kernel does and no stock kernel, by backend: it knows who is inside; limited depth, errors for a stack that
-# overflows and an init function that crashes, signals that wait.
+# overflows and an init function that crashes, signals that wait but end a library's system call.
 # On `process` a library's system calls are the server's, and a library that it calls is the server's, too.
-NOT_ON = {"none": ("busy",), "pages": ("init", "nesting", "stack"),
+NOT_ON = {"none": ("busy",), "pages": ("init", "nesting", "stack", "signals"),
           "process": ("fork", "nesting", "busy", "threads", "system-calls", "signals", "nested-signals")}
 
 # Instructions of an entrance, CALL and RET included, at most: so many, or so many more than a direct call's. A backend that is

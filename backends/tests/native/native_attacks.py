@@ -15,12 +15,12 @@ import attacks  # noqa: E402
 import threats  # noqa: E402
 from guest import on_engines, run_plan  # noqa: E402
 
-README = TOP / "backends" / "native" / "README.md"
+TABLE = TOP / "backends" / "native" / "THREATS.md"
 RIG = TOP / "host" / "tests" / "rig" / "launcher.py"
 TICKS = "20G"
 
 # A thread was inside when its process ended: the domain has failed, and says so to all others.
-FAILS = "takes any guess"
+FAILS = " broken: it has failed\n"
 
 
 def launcher(backend):
@@ -78,7 +78,7 @@ def test(report, _engine, root):
         return
     try_backend(report, root, "pages")
     try_backend(report, root, "process")
-    report.check("the table of backends/native/README.md is that of threats.py", threats.markdown() in README.read_text(),
+    report.check("the table of backends/native/THREATS.md is that of threats.py", threats.markdown() in TABLE.read_text(),
                  "threats.py --table prints it")
 
 

@@ -272,7 +272,8 @@ static bool own_filter(void)
 
 static bool dispatch(void)
 {
-	return syscall(SYS_prctl, 59, 0, 0, 0, 0) == 0; /* PR_SET_SYSCALL_USER_DISPATCH, off: the right to it counts */
+	return syscall(SYS_prctl, 59, 0, 0, 0, 0) ==
+	       0; /* PR_SET_SYSCALL_USER_DISPATCH, off: the right to it counts */
 }
 
 static bool keys(void)

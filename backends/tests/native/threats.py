@@ -1,7 +1,7 @@
 """The attacks of the threat list on the native platform: which are closed on which backend, and why the others are open.
 
 The programs are those of ../attacks, whose table says what each case is, and this folder's own: siege (memory and system calls,
-for all backends) and raid (keys). `threats.py --table` prints the table of backends/native/README.md.
+for all backends) and raid (keys). `threats.py --table` prints the table of backends/native/THREATS.md.
 """
 
 import sys
