@@ -20,6 +20,12 @@ struct native_backend {
 	/* NULL, or one sentence that says what this machine lacks. May be NULL: needs nothing. */
 	const char *(*missing)(void);
 
+	/*
+	 * NULL, or a few words on what this kernel leaves open that others close: records say so. Called in
+	 * the runner, when nothing is missing. May be NULL.
+	 */
+	const char *(*weaker)(void);
+
 	/* What the program executes, its signals and its signal frames pass through monitor.h's hands. */
 	bool guarded;
 
@@ -85,5 +91,6 @@ struct native_remote {
 
 const struct native_backend *native_backend_find(const char *name); /* NULL: there is none of that name */
 const char *native_backend_missing(const char *name);               /* NULL: nothing, or no such backend */
+const char *native_backend_weaker(const char *name);                /* the same */
 
 #endif

@@ -20,3 +20,10 @@ const char *native_backend_missing(const char *name)
 
 	return backend && backend->missing ? backend->missing() : NULL;
 }
+
+const char *native_backend_weaker(const char *name)
+{
+	const struct native_backend *backend = native_backend_find(name);
+
+	return backend && backend->weaker && !native_backend_missing(name) ? backend->weaker() : NULL;
+}

@@ -11,6 +11,7 @@
 
 #include "guest/plan/plan.h"
 #include "native/domain.h"
+#include "native/frames.h"
 #include "native/monitor.h"
 #include "native/text.h"
 
@@ -115,6 +116,11 @@ static const char *missing(void)
 		return key == -ENOSPC ? "no protection key is free" : "this kernel gives no protection keys";
 	free_key(key);
 	return NULL;
+}
+
+static const char *weaker(void)
+{
+	return frames_ignore_keys() ? "signal frames ignore keys" : NULL;
 }
 
 static const char *start(void)
@@ -551,6 +557,7 @@ void pku_divert(greg_t *registers)
 static const struct native_backend pku = {.name = "pku",
                                           .guarded = true,
                                           .missing = missing,
+                                          .weaker = weaker,
                                           .start = start,
                                           .own = pku_own,
                                           .cover = cover,

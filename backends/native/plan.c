@@ -45,9 +45,10 @@ struct end {
 static struct tsc_rate rate;
 static uint64_t boot_tsc, limit_ticks; /* 0: none */
 static int records = -1;
-static uint64_t secret; /* of this process and its runs: filter.c */
-static unsigned weaken; /* NATIVE_WEAKEN_* */
-static char mode[128];  /* what is missing then, for records; "": nothing */
+static uint64_t secret;        /* of this process and its runs: filter.c */
+static unsigned weaken;        /* NATIVE_WEAKEN_* */
+static char options_mode[128]; /* what is missing then, for records; "": nothing */
+static char mode[256]; /* the same of the run that is going on, and what its backend cannot close here */
 
 /* Programs run on one CPU, as in the guest, so that nothing moves them while they measure. */
 static cpu_set_t place;
@@ -173,6 +174,14 @@ static bool copy_console(int console)
 	if (size > 0)
 		stream_console(text, (size_t)size);
 	return size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void set_mode(const struct plan_line *line)
+{
+	const char *weaker = native_backend_weaker(line->backend);
+
+	snprintf(mode, sizeof(mode), "%s%s%s", options_mode, *options_mode && weaker ? "; " : "",
+	         weaker ? weaker : "");
 }
 
 /* Records say in what weaker mode they were made. */
@@ -326,6 +335,7 @@ static bool execute(const struct plan_line *line, uint64_t repetition, unsigned 
 	            repetition, number, of);
 	stream_hold();
 	say_what_is_missing(line);
+	set_mode(line);
 	if (pipe2(console, O_CLOEXEC) < 0 || pipe2(report, O_CLOEXEC) < 0) {
 		fprintf(stderr, "portcullis-native: no pipe: %s\n", strerror(errno));
 		exit(1);
@@ -471,7 +481,7 @@ static void read_options(const char *command)
 	}
 	weaken = (unsigned)found;
 	if (weaken)
-		snprintf(mode, sizeof(mode), "without %.*s",
+		snprintf(options_mode, sizeof(options_mode), "without %.*s",
 		         (int)strcspn(names, " ") - (int)strlen("weaken="), names + strlen("weaken="));
 }
 

@@ -85,6 +85,8 @@ def test_entrances(report, root):
 def test_databases(report, root):
     plan = "".join(f"{program}-{store} backend=pku -- /bin/{program} --store {store} {arguments}\n" for program, store, arguments in DATABASES)
     result = run(plan, root)
+    report.check("records say if this kernel's signal frames ignore keys",
+                 {record.get("mode") for record in result.records} in ({None}, {"signal frames ignore keys"}), result.explain)
     for program, store, arguments in DATABASES:
         expected = databases.native_digests(program, f"--store {store} {arguments}")
         report.check(f"{program} on {store}: the answers are those of the distribution's own library",
