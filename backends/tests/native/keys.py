@@ -3,9 +3,10 @@
 
 On this machine if its CPU has protection keys, else in the rig (host/tests/rig): a Linux with keys that an emulator runs. What programs
 and libraries do there, what an entrance takes, the attacks of raid, and each of them without the defence that stops it. WORDs choose
-parts: domains, sharing, events, entrances, databases, raid, sentences.
+parts: domains, sharing, events, entrances, databases, raid, sentences, ordinary.
 """
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -135,8 +136,23 @@ def test_sentences(report, root):
     report.equal("a program with XRSTOR in its text runs, watched", result.outcome("shell").get("status"), 0)
 
 
+def test_ordinary(report, root):
+    """A user whom the kernel gives no watchpoints: a program that needs none runs, another one does not start."""
+    if launcher("pku") is None:
+        report.skip("an ordinary user without watchpoints", "tried in the rig alone, whose kernel can be told to give none")
+        return
+    plan = root.parent / "plan"
+    plan.write_text("plain backend=pku -- /bin/count\nwatched backend=pku -- /bin/busybox true\n")
+    done = subprocess.run([launcher("pku"), "run", "--engine", "native", "--ordinary", "--root", root, "--plan", plan, "--verbose"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    report.check("one sentence: perf_event_paranoid allows no watchpoint",
+                 "portcullis: perf_event_paranoid allows no watchpoint for the stray WRPKRU or XRSTOR at " in done.stdout, done.stdout)
+    report.check("an ordinary user's program without such instructions runs", " apples on backend pku" in done.stdout, done.stdout)
+    report.equal("the launcher says that one run failed", done.returncode, 1)
+
+
 TESTS = {"domains": test_domains, "sharing": test_sharing, "events": test_events, "entrances": test_entrances, "databases": test_databases,
-         "raid": test_raid, "sentences": test_sentences}
+         "raid": test_raid, "sentences": test_sentences, "ordinary": test_ordinary}
 
 
 def test(report, _engine, root):

@@ -36,6 +36,7 @@ def parse():
     parser.add_argument("--option", action="append", default=[])
     parser.add_argument("--counters")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--ordinary", action="store_true", help="as an ordinary user, where perf_event_paranoid is 3")
     for name in OUTPUTS:
         parser.add_argument(f"--{name}")
     return parser.parse_args()
@@ -73,10 +74,14 @@ def command(arguments):
     if arguments.verbose:
         words.append("--verbose")
     files = "\\n".join(OUTPUTS)
+    run = shlex.join(words)
+    if arguments.ordinary:
+        run = (f"mkdir -p /etc; echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >/etc/passwd; chmod 777 .; "
+               f"echo 3 >/proc/sys/kernel/perf_event_paranoid; su -s /bin/sh nobody -c {shlex.quote(run)}")
     # Linux turns its huge pages off on a machine as small as this one.
     huge_pages = "echo madvise >/sys/kernel/mm/transparent_hugepage/enabled"
     tracepoints = "mount -t tracefs t /sys/kernel/tracing"
-    return f"{huge_pages}; {tracepoints}; {shlex.join(words)} >output; status=$?; printf '{files}\\noutput\\n' | cpio -o -H newc 2>/dev/null; exit $status"
+    return f"{huge_pages}; {tracepoints}; {{ {run}; }} >output; status=$?; printf '{files}\\noutput\\n' | cpio -o -H newc 2>/dev/null; exit $status"
 
 
 def fetch(arguments, archive, folder):
