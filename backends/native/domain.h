@@ -71,12 +71,12 @@ static inline bool domain_is_inside(const struct native_gate *gate, uint64_t bas
 	       gate->inside[slot] != base + PORTCULLIS_STACKS_OFFSET + (slot + 1UL) * PORTCULLIS_STACK_STRIDE;
 }
 
-/* What says to all gates that the domain has failed. */
+/* Says to all gates that the domain has failed. Who gets an error finds that it has. */
 static inline void domain_close_gate(struct native_gate *gate)
 {
-	for (unsigned i = 0; gate->fallback && i < PORTCULLIS_ENTRIES_MAX; i++)
-		gate->functions[i] = gate->fallback;
 	__atomic_store_n(&gate->failed, 1, __ATOMIC_RELEASE);
+	for (unsigned i = 0; gate->fallback && i < PORTCULLIS_ENTRIES_MAX; i++)
+		__atomic_store_n(&gate->functions[i], gate->fallback, __ATOMIC_RELEASE);
 }
 
 /* The domain of that number in this process, NULL: there is none. */

@@ -10,9 +10,8 @@
 
 #include "native/domain.h"
 #include "native/signals.h"
+#include "native/thunk.h"
 #include "portcullis/wire.h"
-
-#define THUNK_SIZE 32
 
 /* By domain: threads inside, and the protected stacks that are in use. Changed under `lock`. */
 static struct {
@@ -212,45 +211,18 @@ __attribute__((naked, used)) static void pages_gate(void)
 	        "jmp 2b");
 }
 
-static uint64_t thunk(const struct native_domain *domain, unsigned index)
-{
-	return domain->base + PORTCULLIS_GATE_OFFSET + (uint64_t)index * THUNK_SIZE;
-}
-
-/* movabs $domain, %r11; mov $index, %eax; movabs $pages_gate, %r10; jmp *%r10 */
 static long protect(struct native_domain *domain)
 {
-	unsigned count = domain->plan.descriptor.entry_count;
-	uint64_t size =
-	        (count * THUNK_SIZE + PORTCULLIS_PAGE_SIZE - 1) & ~(uint64_t)(PORTCULLIS_PAGE_SIZE - 1);
-	long start = (long)(domain->base + PORTCULLIS_GATE_OFFSET);
-	long result = native_call(SYS_mmap, start, (long)size, PROT_READ | PROT_WRITE,
-	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	long error = thunks_make(domain, pages_gate, 0);
 
-	if (result != start)
-		return result < 0 ? result : -EEXIST;
-	for (unsigned i = 0; i < count; i++) {
-		uint8_t *code = (uint8_t *)thunk(domain, i);
-		uint64_t gate = (uint64_t)pages_gate, self = (uint64_t)domain;
-		const uint8_t words[] = {0x49, 0xbb}, index[] = {0xb8}, to[] = {0x49, 0xba},
-		              jump[] = {0x41, 0xff, 0xe2};
-
-		memcpy(code, words, 2);
-		memcpy(code + 2, &self, 8);
-		memcpy(code + 10, index, 1);
-		memcpy(code + 11, &i, 4);
-		memcpy(code + 15, to, 2);
-		memcpy(code + 17, &gate, 8);
-		memcpy(code + 25, jump, 3);
-	}
-	set_rights((uint64_t)start, size, PROT_READ | PROT_EXEC);
-	close_all(domain);
-	return 0;
+	if (!error)
+		close_all(domain);
+	return error;
 }
 
 static const struct native_backend pages = {.name = "pages",
                                             .protect = protect,
-                                            .entry = thunk,
+                                            .entry = thunk_address,
                                             .open = open_domain,
                                             .close = close_domain,
                                             .forked = forked};

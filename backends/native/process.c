@@ -14,8 +14,7 @@
 
 #include "native/channel.h"
 #include "native/signals.h"
-
-#define THUNK_SIZE 32
+#include "native/thunk.h"
 
 static uint32_t taken[NATIVE_DOMAINS_MAX]; /* thread slots in use, a bit each, by domain */
 
@@ -145,37 +144,9 @@ __attribute__((naked, used)) static void process_gate(void)
 	        "ret");
 }
 
-static uint64_t thunk(const struct native_domain *domain, unsigned index)
-{
-	return domain->base + PORTCULLIS_GATE_OFFSET + (uint64_t)index * THUNK_SIZE;
-}
-
-/* movabs $domain, %r11; mov $index, %eax; movabs $process_gate, %r10; jmp *%r10 */
 static long protect(struct native_domain *domain)
 {
-	unsigned count = domain->plan.descriptor.entry_count;
-	uint64_t size =
-	        (count * THUNK_SIZE + PORTCULLIS_PAGE_SIZE - 1) & ~(uint64_t)(PORTCULLIS_PAGE_SIZE - 1);
-	long start = (long)(domain->base + PORTCULLIS_GATE_OFFSET);
-	long result = native_call(SYS_mmap, start, (long)size, PROT_READ | PROT_WRITE,
-	                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-	if (result != start)
-		return result < 0 ? result : -EEXIST;
-	for (unsigned i = 0; i < count; i++) {
-		uint8_t code[THUNK_SIZE] = {0x49, 0xbb,        [10] = 0xb8, [15] = 0x49,
-		                            0xba, [25] = 0x41, 0xff,        0xe2};
-		uint64_t gate = (uint64_t)process_gate, self = (uint64_t)domain;
-		uint32_t index = i;
-
-		if (image_entry(&domain->plan, i).flags & PORTCULLIS_ENTRY_VECTOR)
-			index |= CHANNEL_VECTOR;
-		memcpy(code + 2, &self, sizeof(self));
-		memcpy(code + 11, &index, sizeof(index));
-		memcpy(code + 17, &gate, sizeof(gate));
-		memcpy((void *)thunk(domain, i), code, sizeof(code));
-	}
-	return native_call(SYS_mprotect, start, (long)size, PROT_READ | PROT_EXEC, 0, 0, 0);
+	return thunks_make(domain, process_gate, CHANNEL_VECTOR);
 }
 
 static long connect_channel(const struct native_domain *domain, int channel)
@@ -243,6 +214,6 @@ static const struct native_remote remote = {.connect = connect_channel,
                                             .read_failure = read_failure};
 
 static const struct native_backend process = {
-        .name = "process", .missing = missing, .protect = protect, .entry = thunk, .remote = &remote};
+        .name = "process", .missing = missing, .protect = protect, .entry = thunk_address, .remote = &remote};
 
 NATIVE_BACKEND(process);

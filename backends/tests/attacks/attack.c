@@ -124,7 +124,7 @@ static const char *judge_vault(void)
 {
 	const char *wrong = ask_vault();
 
-	return wrong && *portcullis_failure("vault") ? "it has failed" : wrong;
+	return wrong && portcullis_failure("vault") ? "it has failed" : wrong;
 }
 
 static bool run_in_child(const struct attack *attack)
