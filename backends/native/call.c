@@ -20,15 +20,14 @@ void call_start(uint64_t end)
 	break_start = break_now = end;
 }
 
-/* A pointer that the caller may pass: to application memory, or a library's to its own domain. */
-static bool allowed(uint64_t address, size_t size, uint64_t instruction)
+/* A pointer that the caller may pass: to application memory, or a library's to its own domain (its first
+ * byte; 0: none). */
+static bool allowed(uint64_t address, size_t size, uint64_t domain)
 {
-	uint64_t base = instruction & ~(PORTCULLIS_DOMAIN_SIZE - 1);
-
 	if (user_range(address, size))
 		return true;
-	return domain_holds(instruction) && address - base < PORTCULLIS_DOMAIN_SIZE &&
-	       size <= PORTCULLIS_DOMAIN_SIZE - (address - base);
+	return domain && address - domain < PORTCULLIS_DOMAIN_SIZE &&
+	       size <= PORTCULLIS_DOMAIN_SIZE - (address - domain);
 }
 
 /* The break of the program, whose own the kernel has put behind the runtime. */
@@ -119,45 +118,44 @@ static long fork_program(unsigned long flags, uint64_t stack, long parent_id, lo
 	return child;
 }
 
-static long attach(const greg_t *registers, uint64_t instruction)
+static long attach(const greg_t *registers, uint64_t domain)
 {
 	uint64_t path = (uint64_t)registers[REG_RDI], slots = (uint64_t)registers[REG_R10],
 	         count = (uint64_t)registers[REG_R8];
 
 	if (count > PORTCULLIS_ENTRIES_MAX)
 		return -ESTALE;
-	if (!allowed(path, 1, instruction) || !allowed(slots, count * sizeof(uint64_t), instruction))
+	if (!allowed(path, 1, domain) || !allowed(slots, count * sizeof(uint64_t), domain))
 		return -EFAULT;
 	return domain_attach((const char *)path, (unsigned)registers[REG_RSI], (uint64_t)registers[REG_RDX],
 	                     (uint64_t *)slots, (unsigned)count);
 }
 
-static long information(const greg_t *registers, uint64_t instruction)
+static long information(const greg_t *registers, uint64_t domain)
 {
 	uint64_t to = (uint64_t)registers[REG_RSI], size = (uint64_t)registers[REG_RDX];
 
-	if (!size || !allowed(to, size, instruction))
+	if (!size || !allowed(to, size, domain))
 		return size ? -EFAULT : -EINVAL;
 	return domain_info((unsigned)registers[REG_RDI], (char *)to, size, (int)registers[REG_R10]);
 }
 
-long call_serve(long number, greg_t *registers, uint64_t *mask)
+long call_serve(long number, greg_t *registers, uint64_t *mask, bool library)
 {
-	uint64_t instruction = (uint64_t)registers[REG_RIP];
-	bool library = native_backend->protect && domain_holds(instruction);
+	uint64_t domain = library ? (uint64_t)registers[REG_RIP] & ~(PORTCULLIS_DOMAIN_SIZE - 1) : 0;
 	long a = registers[REG_RDI], b = registers[REG_RSI], c = registers[REG_RDX], d = registers[REG_R10];
 
+	library = library && native_backend->protect; /* on `none` it may do what the program may */
 	switch (number) {
 	case PORTCULLIS_SYS_ATTACH:
-		return attach(registers, instruction);
+		return attach(registers, domain);
 	case PORTCULLIS_SYS_DETACH:
 		return domain_detach((int)a, library);
 	case PORTCULLIS_SYS_INFO:
-		return information(registers, instruction);
+		return information(registers, domain);
 	case PORTCULLIS_SYS_WIRE_MAP:
-		return domain_holds(instruction)
-		               ? wire_map((uint64_t)a, (uint64_t)b, (uint64_t)c, (unsigned)d)
-		               : -EPERM;
+		return domain_holds(domain) ? wire_map((uint64_t)a, (uint64_t)b, (uint64_t)c, (unsigned)d)
+		                            : -EPERM;
 	case SYS_brk:
 		return set_break((uint64_t)a);
 	case SYS_execve:

@@ -204,7 +204,7 @@ static void serve(struct monitor_copy *copy, struct monitor_thread *thread, bool
 			copy->frame.mask = thread->held;
 		thread->holds = 0;
 	} else {
-		registers[REG_RAX] = call_serve(number, registers, &copy->frame.mask);
+		registers[REG_RAX] = call_serve(number, registers, &copy->frame.mask, !program);
 	}
 }
 

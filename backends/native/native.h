@@ -170,8 +170,11 @@ uint64_t user_fixup(uint64_t instruction);
 
 void call_start(uint64_t end); /* where the program's break starts */
 
-/* Serves a system call that the filter has sent back; `registers` are the program's, `mask` the signals that
- * are blocked when it goes on. What it returns. */
-long call_serve(long number, greg_t *registers, uint64_t *mask);
+/*
+ * Serves a system call that the filter has sent back; `registers` are the program's, `mask` the signals that
+ * are blocked when it goes on. `library`: the thread has the rights of the library whose instruction it is;
+ * an instruction of a library alone says nothing, for a program can jump there. What it returns.
+ */
+long call_serve(long number, greg_t *registers, uint64_t *mask, bool library);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 
 #include "native/monitor.h"
 #include "native/pku.h"
@@ -12,6 +13,10 @@
 
 #define PAGE       PORTCULLIS_PAGE_SIZE
 #define RANGES_MAX 256
+
+/* In the runtime's part of the address space (native.h). */
+#define TEXT_STAGE      0x1fe000000000
+#define TEXT_STAGE_SIZE 0x1000000000
 
 /* All that is or was executable, of the program and its libraries. */
 static struct {
@@ -42,30 +47,40 @@ static long remember(uint64_t start, uint64_t end)
 /* ---- what is guarded ---- */
 
 /* Bytes of XRSTOR behind its opcode: ModRM, SIB, displacement (SDM vol. 2A, 2.1.5). */
-static unsigned operand_size(const uint8_t *bytes)
+static unsigned operand_size(uint8_t modrm, uint8_t sib)
 {
-	unsigned mode = bytes[0] >> 6, rm = bytes[0] & 7, size = 1;
+	unsigned mode = modrm >> 6, rm = modrm & 7, size = 1;
 
 	if (rm == 4)
 		size++;
 	if (mode == 1)
 		size += 1;
-	else if (mode == 2 || (mode == 0 && (rm == 5 || (rm == 4 && (bytes[1] & 7) == 5))))
+	else if (mode == 2 || (mode == 0 && (rm == 5 || (rm == 4 && (sib & 7) == 5))))
 		size += 4;
 	return size;
 }
 
-static long guard(const struct stray *stray, uint64_t text)
+/* A byte of the text or of what follows it. */
+static uint8_t byte_at(const struct stray_text *text, size_t position)
 {
-	uint64_t opcode = text + stray->last;
+	if (position < text->size)
+		return text->bytes[position];
+	position -= text->size;
+	return position < text->after_size ? text->after[position] : 0;
+}
+
+/* `address`: of the text's first byte. */
+static long guard(const struct stray *stray, const struct stray_text *text, uint64_t address)
+{
+	uint64_t opcode = address + stray->last, behind = opcode + STRAY_OPCODE_SIZE;
+	size_t operand = stray->last + 2;
 	long error;
 
 	if (stray->kind == STRAY_XRSTORS || native_weakened(NATIVE_WEAKEN_WATCH))
 		return 0; /* it is privileged */
-	error = watch_add(stray->kind, text + stray->first,
-	                  stray->kind == STRAY_WRPKRU
-	                          ? opcode + STRAY_OPCODE_SIZE
-	                          : opcode + 2 + operand_size((const uint8_t *)opcode + 2));
+	if (stray->kind == STRAY_XRSTOR)
+		behind = address + operand + operand_size(byte_at(text, operand), byte_at(text, operand + 1));
+	error = watch_add(stray->kind, address + stray->first, behind);
 	if (error == -ENOSPC)
 		monitor_say(
 		        "portcullis: more stray WRPKRU and XRSTOR than there are watchpoints, the next one",
@@ -86,27 +101,47 @@ static long guard(const struct stray *stray, uint64_t text)
 	return error ? -EACCES : 0;
 }
 
-long text_add(uint64_t start, uint64_t size)
+/* Guards what `text` holds, which lies, or will lie, at `address`. *found: it holds something. */
+static long guard_all(const struct stray_text *text, uint64_t address, bool *found)
 {
-	struct stray_text text;
-	uint8_t after[STRAY_AFTER_SIZE];
 	struct stray stray;
 	size_t cursor = 0;
-	long error;
+	long error = 0;
 
-	/* What starts in executable memory before it may end here. */
-	if (is_executable(start - 1, start)) {
-		start -= STRAY_AFTER_SIZE;
-		size += STRAY_AFTER_SIZE;
+	while (!error && stray_next(text, &cursor, &stray)) {
+		error = guard(&stray, text, address);
+		*found = true;
 	}
-	text = (struct stray_text){(const uint8_t *)start, size, after, 0};
+	return error;
+}
+
+/*
+ * Looks at `size` bytes at `bytes` that are to be executed at `start`. What starts in executable memory
+ * before it may end in it, and what starts in it may end in executable memory behind.
+ */
+static long look(const uint8_t *bytes, uint64_t start, uint64_t size, bool *found)
+{
+	uint8_t before[STRAY_AFTER_SIZE], after[STRAY_AFTER_SIZE];
+	struct stray_text text = {bytes, size, after, 0};
+	struct stray_text border = {before, sizeof(before), bytes, STRAY_AFTER_SIZE};
+	long error = 0;
+
+	*found = false;
 	if (is_executable(start + size, start + size + 1) &&
 	    !user_read(after, (const void *)(start + size), sizeof(after)))
 		text.after_size = sizeof(after);
-	error = remember(start, start + size);
-	while (!error && stray_next(&text, &cursor, &stray))
-		error = guard(&stray, start);
-	return error;
+	if (is_executable(start - 1, start) &&
+	    !user_read(before, (const void *)(start - sizeof(before)), sizeof(before)))
+		error = guard_all(&border, start - sizeof(before), found);
+	return error ? error : guard_all(&text, start, found);
+}
+
+long text_add(uint64_t start, uint64_t size)
+{
+	bool found;
+	long error = remember(start, start + size);
+
+	return error ? error : look((const uint8_t *)start, start, size, &found);
 }
 
 static const char *add_image(uint64_t headers, unsigned count, uint64_t base)
@@ -125,8 +160,13 @@ static const char *add_image(uint64_t headers, unsigned count, uint64_t base)
 
 const char *text_start(const struct program *program)
 {
+	long persona = native_call(SYS_personality, 0xffffffff, 0, 0, 0, 0, 0);
 	const Elf64_Ehdr *kernel = (const Elf64_Ehdr *)getauxval(AT_SYSINFO_EHDR);
-	const char *error = add_image(program->phdr, (unsigned)program->phnum, program->base);
+	const char *error;
+
+	if (persona < 0 || (persona & READ_IMPLIES_EXEC))
+		return "its personality makes all memory executable (READ_IMPLIES_EXEC)";
+	error = add_image(program->phdr, (unsigned)program->phnum, program->base);
 
 	if (!error && kernel)
 		error = add_image((uint64_t)kernel + kernel->e_phoff, kernel->e_phnum, (uint64_t)kernel);
@@ -140,15 +180,40 @@ static void unmap(uint64_t start, uint64_t size)
 	native_call(SYS_munmap, (long)start, (long)size, 0, 0, 0, 0);
 }
 
-/* Memory of the runtime's own, anywhere that `flags` allow. Its address or -errno. */
-static long stage(uint64_t size, int flags)
-{
-	long at = native_call(SYS_mmap, 0, (long)size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
-	long error = at < 0 ? at : pku_own((uint64_t)at, size);
+/*
+ * Executable memory is made where no memory call of the program reaches, and moved to its place by one system
+ * call: else another thread could put something else there between the look at it and its becoming
+ * executable. Where it holds what has to be guarded it becomes executable in its place alone; then there is
+ * no other thread (watch_add()).
+ */
+static volatile int taken; /* one thread at a time */
 
-	if (error && at >= 0)
-		unmap((uint64_t)at, size);
-	return error ? error : at;
+static void take(void)
+{
+	while (__atomic_exchange_n(&taken, 1, __ATOMIC_ACQUIRE))
+		native_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+static void give(void)
+{
+	__atomic_store_n(&taken, 0, __ATOMIC_RELEASE);
+}
+
+/* Memory of the runtime's own. 0 or -errno. */
+static long stage(uint64_t size)
+{
+	long at, error;
+
+	if (size > TEXT_STAGE_SIZE)
+		return -ENOMEM;
+	at = native_call(SYS_mmap, TEXT_STAGE, (long)size, PROT_NONE,
+	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	if (at != TEXT_STAGE)
+		return at < 0 ? at : -ENOMEM;
+	error = pku_own(TEXT_STAGE, size);
+	if (error)
+		unmap(TEXT_STAGE, size);
+	return error;
 }
 
 static long fill(uint64_t at, uint64_t size, int file, uint64_t offset)
@@ -165,25 +230,37 @@ static long fill(uint64_t at, uint64_t size, int file, uint64_t offset)
 	return 0;
 }
 
-/* Filled memory goes to `address`, is looked at, and becomes the program's. */
-static long release(uint64_t from, uint64_t address, uint64_t size, int rights)
+static long set(uint64_t start, uint64_t size, int rights)
 {
-	long error = 0;
+	return native_call(SYS_pkey_mprotect, (long)start, (long)size, rights | PROT_READ, 0, 0, 0);
+}
 
-	if (from != address)
-		error = native_call(SYS_mremap, (long)from, (long)size, (long)size,
-		                    MREMAP_MAYMOVE | MREMAP_FIXED, (long)address, 0);
-	if (error < 0) {
-		unmap(from, size);
+static long move_to(uint64_t address, uint64_t size)
+{
+	long at = native_call(SYS_mremap, TEXT_STAGE, (long)size, (long)size, MREMAP_MAYMOVE | MREMAP_FIXED,
+	                      (long)address, 0);
+
+	return at < 0 ? at : 0;
+}
+
+/* What is staged is looked at, goes to `address`, and is the program's then. 0 or -errno; nothing is left
+ * staged. */
+static long release(uint64_t address, uint64_t size, int rights)
+{
+	bool found = false;
+	long error = remember(address, address + size);
+
+	if (!error)
+		error = look((const uint8_t *)TEXT_STAGE, address, size, &found);
+	if (!error && !found)
+		error = set(TEXT_STAGE, size, rights);
+	if (!error)
+		error = move_to(address, size);
+	if (error) {
+		unmap(TEXT_STAGE, size);
 		return error;
 	}
-	error = text_add(address, size);
-	if (!error)
-		error = native_call(SYS_pkey_mprotect, (long)address, (long)size, rights | PROT_READ, 0, 0,
-		                    0);
-	if (error)
-		unmap(address, size);
-	return error;
+	return found ? set(address, size, rights) : 0;
 }
 
 static uint64_t whole_pages(uint64_t size)
@@ -191,10 +268,35 @@ static uint64_t whole_pages(uint64_t size)
 	return (size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 }
 
+/* Where the program's new memory will lie. Its address or -errno. */
+static long reserve(uint64_t address, uint64_t size, int flags)
+{
+	if (flags & MAP_FIXED)
+		return (long)address;
+	return native_call(SYS_mmap, (long)address, (long)size, PROT_NONE,
+	                   MAP_PRIVATE | MAP_ANONYMOUS | (flags & (MAP_FIXED_NOREPLACE | MAP_32BIT)), -1, 0);
+}
+
+static long map(uint64_t address, uint64_t size, int rights, int flags, int file, uint64_t offset)
+{
+	long error = stage(size), at;
+
+	if (error)
+		return error;
+	error = flags & MAP_ANONYMOUS ? 0 : fill(TEXT_STAGE, size, file, offset);
+	at = error ? error : reserve(address, size, flags);
+	if (at < 0) {
+		unmap(TEXT_STAGE, size);
+		return at;
+	}
+	error = release((uint64_t)at, size, rights);
+	return error ? error : at;
+}
+
 long text_map(uint64_t address, uint64_t size, int rights, int flags, int file, uint64_t offset)
 {
 	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
-	long at, error;
+	long result;
 
 	size = whole_pages(size);
 	if (rights & PROT_WRITE)
@@ -203,28 +305,28 @@ long text_map(uint64_t address, uint64_t size, int rights, int flags, int file, 
 		return -EINVAL;
 	if (fixed && !user_range(address, size))
 		return -EPERM;
-	if (flags & MAP_FIXED_NOREPLACE) {
-		at = native_call(SYS_mmap, (long)address, (long)size, PROT_NONE,
-		                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-		if (at < 0)
-			return at;
-	}
-	at = stage(size, flags & MAP_32BIT);
-	if (at < 0)
-		return at;
-	error = flags & MAP_ANONYMOUS ? 0 : fill((uint64_t)at, size, file, offset);
-	if (error) {
-		unmap((uint64_t)at, size);
+	take();
+	result = map(fixed ? address : 0, size, rights, flags, file, offset);
+	give();
+	return result;
+}
+
+static long protect(uint64_t address, uint64_t size, int rights)
+{
+	long error = stage(size);
+
+	if (error)
 		return error;
+	if (user_read((void *)TEXT_STAGE, (const void *)address, size)) {
+		unmap(TEXT_STAGE, size);
+		return -ENOMEM;
 	}
-	address = fixed ? address : (uint64_t)at;
-	error = release((uint64_t)at, address, size, rights);
-	return error ? error : (long)address;
+	return release(address, size, rights);
 }
 
 long text_protect(uint64_t address, uint64_t size, int rights)
 {
-	long at;
+	long error;
 
 	size = whole_pages(size);
 	if (rights & PROT_WRITE)
@@ -233,22 +335,24 @@ long text_protect(uint64_t address, uint64_t size, int rights)
 		return size ? -EINVAL : 0;
 	if (!user_range(address, size))
 		return -EPERM;
-	at = stage(size, 0);
-	if (at < 0)
-		return at;
-	if (user_read((void *)at, (const void *)address, size)) {
-		unmap((uint64_t)at, size);
-		return -ENOMEM;
-	}
-	return release((uint64_t)at, address, size, rights);
+	take();
+	error = protect(address, size, rights);
+	give();
+	return error;
 }
 
 /* What is executable stays where it was looked at. */
 long text_move(uint64_t address, uint64_t old_size, uint64_t size, int flags, uint64_t target)
 {
+	long result = -EPERM;
+
 	if (!user_range(address, whole_pages(old_size)) || old_size > PORTCULLIS_DOMAIN_SIZE ||
-	    size > PORTCULLIS_DOMAIN_SIZE || is_executable(address, address + whole_pages(old_size)) ||
-	    ((flags & MREMAP_FIXED) && !user_range(target, size)))
+	    size > PORTCULLIS_DOMAIN_SIZE || ((flags & MREMAP_FIXED) && !user_range(target, size)))
 		return -EPERM;
-	return native_call(SYS_mremap, (long)address, (long)old_size, (long)size, flags, (long)target, 0);
+	take();
+	if (!is_executable(address, address + whole_pages(old_size)))
+		result = native_call(SYS_mremap, (long)address, (long)old_size, (long)size, flags,
+		                     (long)target, 0);
+	give();
+	return result;
 }

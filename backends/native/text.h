@@ -11,8 +11,8 @@
 struct program;
 const char *text_start(const struct program *program);
 
-/* [start, start + size) becomes executable, and is the runtime's alone so far. 0, or -EACCES after a line on
- * standard error: it holds more such sequences than can be guarded. */
+/* [start, start + size) is to become executable, and out of the program's reach until then. 0, or -EACCES
+ * after a line on standard error: it holds more such sequences than can be guarded. */
 long text_add(uint64_t start, uint64_t size);
 
 /* System calls of the program: mmap and mprotect that ask for PROT_EXEC, and mremap. The result or -errno. */

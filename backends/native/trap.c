@@ -52,7 +52,8 @@ static void handle_call(int number, siginfo_t *info, void *context)
 
 	(void)number;
 	registers[REG_RAX] =
-	        call_serve(info->si_syscall, registers, (uint64_t *)&((ucontext_t *)context)->uc_sigmask);
+	        call_serve(info->si_syscall, registers, (uint64_t *)&((ucontext_t *)context)->uc_sigmask,
+	                   domain_holds((uint64_t)registers[REG_RIP]));
 }
 
 const char *trap_start(void)

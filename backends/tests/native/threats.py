@@ -57,6 +57,7 @@ RAID = (
     ("gate-entry", "4", None, KILLED),
     ("signal-entry", "4", None, KILLED),
     ("runtime-call", "4", None, REFUSED),
+    ("library-call", "8", None, REFUSED),
     ("rseq", "6", "filter", REFUSED),
     ("keys", "9", "filter", REFUSED),
     ("filter", "8", "filter", REFUSED),
@@ -67,7 +68,7 @@ RAID = (
     ("beside", "1", None, REFUSED),
 )
 # These prove nothing on `none`, which has no gate and no filter of that kind, or refuses them as well.
-RAID_NOT_ON_NONE = ("moved", "gate-exit", "gate-entry", "signal-entry", "runtime-call", "filter", "index")
+RAID_NOT_ON_NONE = ("moved", "gate-exit", "gate-entry", "signal-entry", "runtime-call", "library-call", "filter", "index")
 
 ITEMS = {
     "1": "loads and stores", "2": "stray WRPKRU", "3": "XRSTOR", "4": "jumps into gates and into the runtime",
