@@ -15,7 +15,7 @@ INSTALL_KERNEL_HEADERS := $(filter-out tests/%,$(patsubst guest/%,%,$(wildcard g
 INSTALL_GUEST := $(patsubst %,$(BUILD)/guest/%,kernel.bin kernel.elf rom.bin kernel.a) guest/boot/kernel.ld
 
 # What a backend of the native platform may include.
-INSTALL_NATIVE_HEADERS := native/backend.h native/domain.h native/native.h native/native_calls.h image/image.h
+INSTALL_NATIVE_HEADERS := native/backend.h native/domain.h native/native.h native/native_calls.h native/places.h image/image.h
 
 # Members of one name in different folders stay apart: q, not r.
 $(BUILD)/guest/kernel.a: $(KERNEL_OBJECTS)

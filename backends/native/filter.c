@@ -218,7 +218,7 @@ static void refuse_range(struct code *code)
 	if_least(code, PORTCULLIS_APPLICATION_END >> 32, 1);
 	fail(code, EPERM);
 	load_high(code, 1);
-	if_least(code, (NATIVE_TEXT - PORTCULLIS_APPLICATION_END) >> 32, 1);
+	if_least(code, (NATIVE_IMAGES - PORTCULLIS_APPLICATION_END) >> 32, 1);
 	fail(code, EPERM);
 }
 

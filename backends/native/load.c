@@ -6,7 +6,34 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "native/native.h"
+#include "native/backend.h"
+#include "native/domain.h"
+
+#define PLACE_SIZE 0x40000000
+#define PLACES     128
+_Static_assert(PLACES <= (NATIVE_TEXT - NATIVE_IMAGES) / PLACE_SIZE, "the runtime follows");
+
+/*
+ * Where no memory call of the program reaches, and under the runtime's key if it has one: nobody changes what
+ * has been checked. The address or -errno.
+ */
+static long map_bytes(uint64_t size)
+{
+	bool owned = native_backend && native_backend->own;
+	long at = -ENOMEM, error;
+
+	if (size > PLACE_SIZE)
+		return -ENOEXEC; /* no image is so large */
+	for (uint64_t place = 0; place < PLACES; place++) {
+		at = native_call(SYS_mmap, (long)(NATIVE_IMAGES + place * PLACE_SIZE), (long)size,
+		                 owned ? PROT_NONE : PROT_READ | PROT_WRITE,
+		                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+		if (at != -EEXIST)
+			break;
+	}
+	error = at >= 0 && owned ? native_backend->own((uint64_t)at, size) : 0;
+	return error ? error : at;
+}
 
 long load_read(int file, const uint8_t **bytes, size_t *size)
 {
@@ -18,8 +45,7 @@ long load_read(int file, const uint8_t **bytes, size_t *size)
 		error = -ENOEXEC;
 	if (error)
 		return error;
-	memory = native_call(SYS_mmap, 0, status.st_size + 1, PROT_READ | PROT_WRITE,
-	                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory = map_bytes((uint64_t)status.st_size + 1);
 	if (memory < 0)
 		return memory;
 	while (!error && at < (size_t)status.st_size) {

@@ -16,13 +16,15 @@
 #ifndef NATIVE_MONITOR_H
 #define NATIVE_MONITOR_H
 
+#include "native/places.h"
+
 #define SIGNAL_MARK 64 /* a signal that no program has: it is never sent */
 
 #define NATIVE_PKRU                                                                                          \
 	0x55555554 /* the program's: key 0 alone. The kernel's own choice for a new program, too */
 
 /* The monitor's stacks, one for a thread. */
-#define MONITOR_STACKS      0x1fd000000000
+#define MONITOR_STACKS      NATIVE_STACKS
 #define MONITOR_STACK_SHIFT 18 /* init functions that attach to others nest: 10 KiB each */
 #define MONITOR_THREADS     512
 

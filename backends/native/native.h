@@ -17,12 +17,7 @@
 #include <ucontext.h>
 
 #include "native/native_calls.h"
-
-/*
- * Memory that is neither the application's (portcullis/layout.h) nor a domain's: [PORTCULLIS_APPLICATION_END,
- * PORTCULLIS_DOMAINS_START). The runtime is linked there (build.mk), away from every program.
- */
-#define NATIVE_TEXT 0x1fc000000000
+#include "native/places.h"
 
 /* Where the new root folder has this executable: execve() of a program becomes one of this. */
 #define NATIVE_PATH "/.portcullis-native"

@@ -14,9 +14,7 @@
 #define PAGE       PORTCULLIS_PAGE_SIZE
 #define RANGES_MAX 256
 
-/* In the runtime's part of the address space (native.h). */
-#define TEXT_STAGE      0x1fe000000000
-#define TEXT_STAGE_SIZE 0x1000000000
+#define STAGE_SIZE 0x1000000000
 
 /* All that is or was executable, of the program and its libraries. */
 static struct {
@@ -204,15 +202,15 @@ static long stage(uint64_t size)
 {
 	long at, error;
 
-	if (size > TEXT_STAGE_SIZE)
+	if (size > STAGE_SIZE)
 		return -ENOMEM;
-	at = native_call(SYS_mmap, TEXT_STAGE, (long)size, PROT_NONE,
+	at = native_call(SYS_mmap, NATIVE_STAGE, (long)size, PROT_NONE,
 	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-	if (at != TEXT_STAGE)
+	if (at != NATIVE_STAGE)
 		return at < 0 ? at : -ENOMEM;
-	error = pku_own(TEXT_STAGE, size);
+	error = pku_own(NATIVE_STAGE, size);
 	if (error)
-		unmap(TEXT_STAGE, size);
+		unmap(NATIVE_STAGE, size);
 	return error;
 }
 
@@ -237,7 +235,7 @@ static long set(uint64_t start, uint64_t size, int rights)
 
 static long move_to(uint64_t address, uint64_t size)
 {
-	long at = native_call(SYS_mremap, TEXT_STAGE, (long)size, (long)size, MREMAP_MAYMOVE | MREMAP_FIXED,
+	long at = native_call(SYS_mremap, NATIVE_STAGE, (long)size, (long)size, MREMAP_MAYMOVE | MREMAP_FIXED,
 	                      (long)address, 0);
 
 	return at < 0 ? at : 0;
@@ -251,13 +249,13 @@ static long release(uint64_t address, uint64_t size, int rights)
 	long error = remember(address, address + size);
 
 	if (!error)
-		error = look((const uint8_t *)TEXT_STAGE, address, size, &found);
+		error = look((const uint8_t *)NATIVE_STAGE, address, size, &found);
 	if (!error && !found)
-		error = set(TEXT_STAGE, size, rights);
+		error = set(NATIVE_STAGE, size, rights);
 	if (!error)
 		error = move_to(address, size);
 	if (error) {
-		unmap(TEXT_STAGE, size);
+		unmap(NATIVE_STAGE, size);
 		return error;
 	}
 	return found ? set(address, size, rights) : 0;
@@ -283,10 +281,10 @@ static long map(uint64_t address, uint64_t size, int rights, int flags, int file
 
 	if (error)
 		return error;
-	error = flags & MAP_ANONYMOUS ? 0 : fill(TEXT_STAGE, size, file, offset);
+	error = flags & MAP_ANONYMOUS ? 0 : fill(NATIVE_STAGE, size, file, offset);
 	at = error ? error : reserve(address, size, flags);
 	if (at < 0) {
-		unmap(TEXT_STAGE, size);
+		unmap(NATIVE_STAGE, size);
 		return at;
 	}
 	error = release((uint64_t)at, size, rights);
@@ -317,8 +315,8 @@ static long protect(uint64_t address, uint64_t size, int rights)
 
 	if (error)
 		return error;
-	if (user_read((void *)TEXT_STAGE, (const void *)address, size)) {
-		unmap(TEXT_STAGE, size);
+	if (user_read((void *)NATIVE_STAGE, (const void *)address, size)) {
+		unmap(NATIVE_STAGE, size);
 		return -ENOMEM;
 	}
 	return release(address, size, rights);
