@@ -21,8 +21,7 @@
 #define FLAG_TRAP      0x100 /* RFLAGS: SDM vol. 1, 3.4.3 */
 #define FLAG_DIRECTION 0x400
 #define FLAG_RESUME    0x10000
-#define ON_STACK       1 /* ss_flags */
-#define NO_STACK       2
+#define NO_STACK       2 /* ss_flags: SS_DISABLE */
 
 /*
  * Offsets in the XSAVE area of a frame. The legacy part has 48 bytes for software, in which Linux describes

@@ -8,6 +8,9 @@ NATIVE_RAID := $(patsubst %,$(BUILD)/program/$(NATIVE_TESTS)/%.c.o,raid raid_tex
 $(NATIVE_RAID): PROGRAM_CFLAGS += -I. -Ibackends
 $(eval $(call portcullis_program,raid,$(NATIVE_RAID),keeper))
 
+$(BUILD)/program/$(NATIVE_TESTS)/crash.c.o: PROGRAM_CFLAGS += -Ibackends/tests
+$(eval $(call portcullis_program,crash,$(BUILD)/program/$(NATIVE_TESTS)/crash.c.o,fragile))
+
 # Instructions of an entrance, counted one by one: through stubs, and of the same calls without.
 NATIVE_ENTRANCES := $(BUILD)/program/$(NATIVE_TESTS)/entrances.c.o
 $(NATIVE_ENTRANCES): PROGRAM_CFLAGS += -Iworkloads/crossing -mno-red-zone

@@ -37,7 +37,7 @@ def run(plan, root, options=(), timeout=280):
 
 def stage(root):
     native.stage(root)
-    for program in ("events", "raid"):
+    for program in ("crash", "events", "raid"):
         (root / "bin" / program).write_bytes((BUILD / "programs" / program).read_bytes())
         (root / "bin" / program).chmod(0o755)
     (root / "lib" / "portcullis" / "fragile.image").write_bytes((BUILD / "images" / "fragile.image").read_bytes())
@@ -63,6 +63,7 @@ def test_sharing(report, root):
 
 
 def test_events(report, root):
+    programs(report, root, "events", [("crash", "/bin/crash")])
     result = run("".join(f"{case} backend=pku ticks={TICKS} -- /bin/events {case}\n" for case in EVENTS), root)
     # How many of its signals meet an entrance is a matter of the machine's timer here.
     claims = [line for line in result.console.splitlines() if line.startswith(("ok ", "not ok ")) and ": many have come" not in line]
