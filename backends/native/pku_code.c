@@ -44,19 +44,25 @@ static const struct gate {
         [PLAN_SCRUB_VECTOR] = GATE(native_pku_vector, 16 + GATE_STEP),
 };
 
-extern const char native_pku_nested_plain[], native_pku_nested_plain_call[], native_pku_nested_plain_end[],
-        native_pku_nested_general[], native_pku_nested_general_call[], native_pku_nested_general_end[],
-        native_pku_nested_vector[], native_pku_nested_vector_call[], native_pku_nested_vector_end[];
+#define NESTED_LABELS(name)                                                                                  \
+	extern const char name[], name##_call[], name##_end[], name##_taken[], name##_pushed[],              \
+	        name##_freed[], name##_back[], name##_wait[], name##_again[]
+NESTED_LABELS(native_pku_nested_plain);
+NESTED_LABELS(native_pku_nested_general);
+NESTED_LABELS(native_pku_nested_vector);
 
-static const struct {
-	const char *start, *call, *end;
+#define NESTED(name)                                                                                         \
+	{                                                                                                    \
+		name, name##_call, name##_end, name##_taken, name##_pushed, name##_freed, name##_back,       \
+		        name##_wait, name##_again                                                            \
+	}
+
+static const struct nested {
+	const char *start, *call, *end, *taken, *pushed, *freed, *back, *wait, *again;
 } nested_gates[] = {
-        [PLAN_SCRUB_NONE] = {native_pku_nested_plain, native_pku_nested_plain_call,
-                             native_pku_nested_plain_end},
-        [PLAN_SCRUB_GENERAL] = {native_pku_nested_general, native_pku_nested_general_call,
-                                native_pku_nested_general_end},
-        [PLAN_SCRUB_VECTOR] = {native_pku_nested_vector, native_pku_nested_vector_call,
-                               native_pku_nested_vector_end},
+        [PLAN_SCRUB_NONE] = NESTED(native_pku_nested_plain),
+        [PLAN_SCRUB_GENERAL] = NESTED(native_pku_nested_general),
+        [PLAN_SCRUB_VECTOR] = NESTED(native_pku_nested_vector),
 };
 
 static const struct gate *gate(void)
@@ -222,13 +228,26 @@ bool pku_possible(uint64_t instruction)
 	return place == PKU_TWIN || (at >= gate()->taken && at < gate()->leave);
 }
 
+/* Is a thread at this instruction between two libraries' stacks, with the caller's stack pointer in RCX? */
+static bool is_between(uint64_t instruction)
+{
+	const struct nested *nested = &nested_gates[native_options.scrub];
+	uint64_t offset = offset_in_domain(instruction) - PKU_NESTED;
+	const char *at = nested->start + offset % PKU_NESTED_SIZE;
+
+	return domain_holds(instruction) && offset < (uint64_t)NATIVE_DOMAINS_MAX * PKU_NESTED_SIZE &&
+	       ((at >= nested->taken && at < nested->pushed) || (at >= nested->freed && at < nested->back) ||
+	        (at >= nested->wait && at < nested->again));
+}
+
 /* The word below a stack's top is the stack pointer of who entered: of a library that calls another one, it
  * leads to that library's stack. */
 void pku_divert(greg_t *registers)
 {
-	uint64_t body, at = (uint64_t)registers[REG_RSP], base, top, *back;
+	uint64_t instruction = (uint64_t)registers[REG_RIP], body, base, top, *back;
+	uint64_t at = (uint64_t)registers[is_between(instruction) ? REG_RCX : REG_RSP];
 
-	if (place_in_gate((uint64_t)registers[REG_RIP], &body) != PKU_TWIN) {
+	if (place_in_gate(instruction, &body) != PKU_TWIN) {
 		if (!body)
 			registers[REG_RIP] += PKU_TWIN;
 		return;

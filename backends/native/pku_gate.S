@@ -133,11 +133,13 @@
  * From library to library, in the caller's gate pages. The callee has the caller's rights besides its own: what the caller
  * may reach depends on who called it, so that PKRU is computed here. A jump to one of the two WRPKRU is found out by a ticket
  * below the caller's stack pointer: the caller's secret and that stack pointer, written with the caller's rights before
- * WRPKRU, and taken behind it. Below it lies the caller's PKRU.
+ * WRPKRU, and taken behind it. Below it lies the caller's PKRU. Between `taken` and `pushed`, `freed` and `back`, `wait` and
+ * `again` the stack pointer may be another thread's: the caller's is in RCX (pku_divert()).
  */
 .macro	nested_gate name, scrub
 	.balign	16
-	.globl	\name, \name\()_call, \name\()_end
+	.globl	\name, \name\()_call, \name\()_end, \name\()_taken, \name\()_pushed, \name\()_freed, \name\()_back
+	.globl	\name\()_wait, \name\()_again
 \name:
 	movd	%eax, %xmm15                    # the index
 	movq	%rcx, %xmm14                    # arguments 4 and 3
@@ -172,9 +174,11 @@
 	and	$PKU_PLACEHOLDER_SLOTS, %edx
 	lea	(%r10,%rdx,8), %rdx
 1:	xchg	%rsp, (%rdx)
+\name\()_taken:
 	cmp	%rsp, PKU_TOPS(%rdx)
 	jne	8f
 	push	%rcx
+\name\()_pushed:
 	push	%rdx
 	cld
 	mov	%r11, %rdx
@@ -196,7 +200,9 @@
 	not	%rax
 	mov	%rax, -8(%rcx)                  # the ticket back
 	xchg	%rsp, (%rdx)
+\name\()_freed:
 	mov	%rcx, %rsp
+\name\()_back:
 	mov	-16(%rsp), %eax
 	xor	%ecx, %ecx
 	xor	%edx, %edx
@@ -212,7 +218,9 @@
 	jne	9f
 	mov	%r10, %rax
 	ret
+\name\()_wait:
 8:	mov	%rcx, %rsp                      # somebody is on it
+\name\()_again:
 	sub	%r10, %rdx
 	add	$8, %edx
 	and	$PKU_PLACEHOLDER_WRAP, %edx
