@@ -273,10 +273,10 @@ static void put_body(struct code *code, const struct row *row)
 		break;
 	case CLONE:
 		load_low(code, 0);
-		put(code, BPF_JMP | BPF_JSET | BPF_K, 1, 0, CLONE_VM);
-		give(code, SECCOMP_RET_TRAP);
 		if_bits(code, CLONE_NEWUSER | CLONE_NEWNS, 1);
 		fail(code, row->error);
+		put(code, BPF_JMP | BPF_JSET | BPF_K, 1, 0, CLONE_VM);
+		give(code, SECCOMP_RET_TRAP);
 		refuse_pointer(code, 2, EINVAL);
 		refuse_pointer(code, 3, EINVAL);
 		break;
