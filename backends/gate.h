@@ -45,6 +45,26 @@
 	fninit
 .endm
 
+/*
+ * The control words of MXCSR and of the x87 unit: the caller's go to 16 bytes of the stack, the ABI's, which stand at an offset
+ * in the domain's slot, are loaded; the x87 stack is empty. Clobbers `register`. And back.
+ */
+.macro	save_control_words offset, register, start
+	sub	$16, %rsp
+	stmxcsr	(%rsp)
+	fnstcw	4(%rsp)
+	lea_domain \offset, \register, \start
+	ldmxcsr	(\register)
+	fldcw	4(\register)
+	emms
+.endm
+
+.macro	restore_control_words
+	ldmxcsr	(%rsp)
+	fldcw	4(%rsp)
+	add	$16, %rsp
+.endm
+
 /* DF, AC, TF and the other flags as the ABI has them at a call. Uses the stack. */
 .macro	clean_flags
 	pushq	$2

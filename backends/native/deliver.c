@@ -111,8 +111,7 @@ static void end_by(int signal, struct monitor_copy *copy)
 	signals_set(signal, &standard);
 	copy->frame.mask &= ~signal_bit(signal);
 	if (copy->frame.info.si_code <= 0 || !(SIGNALS_FAULTS & signal_bit(signal)))
-		native_call(SYS_tgkill, native_call(SYS_getpid, 0, 0, 0, 0, 0, 0),
-		            native_call(SYS_gettid, 0, 0, 0, 0, 0, 0), signal, 0, 0, 0);
+		signals_send(signal);
 }
 
 static bool on_stack(const stack_t *stack, uint64_t rsp)
@@ -151,8 +150,7 @@ static void start_handler(int signal, struct monitor_copy *copy)
 	at = write_frame(copy, top);
 	if (!at) {
 		end_by(SIGSEGV, copy);
-		native_call(SYS_tgkill, native_call(SYS_getpid, 0, 0, 0, 0, 0, 0),
-		            native_call(SYS_gettid, 0, 0, 0, 0, 0, 0), SIGSEGV, 0, 0, 0);
+		signals_send(SIGSEGV);
 		return;
 	}
 	if (action.flags & SA_RESETHAND)

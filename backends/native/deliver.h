@@ -11,6 +11,5 @@
 	 signal_bit(SIGTRAP) | signal_bit(SIGSYS))
 
 const char *deliver_start(void); /* NULL, or a sentence */
-void monitor_sweep(void);
 
 #endif

@@ -1,6 +1,5 @@
 #include "native/monitor.h"
 
-#include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
 #include <string.h>

@@ -97,6 +97,7 @@ void monitor_say(const char *what, uint64_t address);
  * is trusted, and only init and teardown are called so. Its result. The thread's signals are blocked.
  */
 long monitor_call(uint64_t function, uint64_t argument, uint64_t top, struct monitor_thread *thread);
+void monitor_sweep(void); /* at an entry: now and then frees the records of threads that are gone */
 struct monitor_thread *monitor_thread(void); /* whose stack this is: the calling thread's */
 
 /* In monitor.S: what the kernel starts for every signal; what a handler of the program returns to. */

@@ -59,13 +59,7 @@
 	push	%rdx
 \name\()_inside\release:
 	.if	\scrub
-	sub	$16, %rsp
-	stmxcsr	(%rsp)
-	fnstcw	4(%rsp)
-	lea	(\name + PKU_CONTROL_WORDS)(%rip), %rcx
-	ldmxcsr	(%rcx)
-	fldcw	4(%rcx)
-	emms                                    # the x87 stack is empty
+	save_control_words PKU_CONTROL_WORDS, %rcx, \name
 	clean_flags
 	.else
 	cld
@@ -78,9 +72,7 @@
 	scrub_vector
 	.endif
 	.if	\scrub
-	ldmxcsr	(%rsp)
-	fldcw	4(%rsp)
-	add	$16, %rsp
+	restore_control_words
 	scrub_general
 	.endif
 	pop	%rdx

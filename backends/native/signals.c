@@ -20,6 +20,12 @@ long signals_set(int number, const struct signal_action *action)
 	return native_call(SYS_rt_sigaction, number, (long)action, 0, SIGNALS_MASK_SIZE, 0, 0);
 }
 
+void signals_send(int number)
+{
+	native_call(SYS_tgkill, native_call(SYS_getpid, 0, 0, 0, 0, 0, 0),
+	            native_call(SYS_gettid, 0, 0, 0, 0, 0, 0), number, 0, 0, 0);
+}
+
 /* The kernel refuses SIGKILL and SIGSTOP only to be handled. */
 static bool is_programs(int number)
 {

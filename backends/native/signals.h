@@ -38,6 +38,9 @@ void signals_release(uint64_t mask);
 /* What the program wants; never NULL. */
 struct signal_action *signals_wanted(int number);
 
+/* Sends the signal to the calling thread. */
+void signals_send(int number);
+
 /* rt_sigaction(2) of the runtime: 0 or -errno. */
 long signals_set(int number, const struct signal_action *action);
 

@@ -29,8 +29,7 @@ static void pass_on(int number, siginfo_t *info, void *context)
 	}
 	signals_set(number, &standard);
 	if (info->si_code <= 0)
-		native_call(SYS_tgkill, native_call(SYS_getpid, 0, 0, 0, 0, 0, 0),
-		            native_call(SYS_gettid, 0, 0, 0, 0, 0, 0), number, 0, 0, 0);
+		signals_send(number);
 }
 
 static void handle_fault(int number, siginfo_t *info, void *context)

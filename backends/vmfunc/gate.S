@@ -29,13 +29,7 @@
 	mov	%rsp, -16(%rcx)                 # the application's
 	lea	-16(%rcx), %rsp
 	.if	\scrub
-	sub	$16, %rsp
-	stmxcsr	(%rsp)
-	fnstcw	4(%rsp)
-	lea_domain GATE_CONTROL_WORDS, %rcx, \name
-	ldmxcsr	(%rcx)
-	fldcw	4(%rcx)
-	emms                                    # the x87 stack is empty
+	save_control_words GATE_CONTROL_WORDS, %rcx, \name
 	clean_flags
 	.else
 	cld
@@ -47,9 +41,7 @@
 	scrub_vector
 	.endif
 	.if	\scrub
-	ldmxcsr	(%rsp)
-	fldcw	4(%rsp)
-	add	$16, %rsp
+	restore_control_words
 	.endif
 	mov	(%rsp), %rsp
 	mov	%rax, %r10
