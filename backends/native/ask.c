@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
+#include "native/packet.h"
 #include "native/thread.h"
 
 #define STACK_SIZE 65536
@@ -64,22 +65,11 @@ static long open_connection(void)
 
 static long send_request(long to, const struct broker_request *request, long file)
 {
-	struct iovec part = {(void *)request, sizeof(*request)};
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
-	                        .cmsg_level = SOL_SOCKET,
-	                        .cmsg_type = SCM_RIGHTS}};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 	int descriptor = (int)file;
+	struct packet packet;
 
-	if (file >= 0) {
-		memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(descriptor));
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-	}
-	return native_call(SYS_sendmsg, to, (long)&message, MSG_NOSIGNAL, 0, 0, 0);
+	packet_make(&packet, request, sizeof(*request), &descriptor, file >= 0);
+	return native_call(SYS_sendmsg, to, (long)&packet.header, MSG_NOSIGNAL, 0, 0, 0);
 }
 
 /* The descriptors that came with the answer, or -1. */

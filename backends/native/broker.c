@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "native/packet.h"
 #include "native/served.h"
 #include "native/shared.h"
 #include "native/watchpoint.h"
@@ -173,21 +174,11 @@ static void hang_up(struct connection *connection)
 
 static void answer_with(struct connection *connection, struct broker_answer *answer, const int descriptors[2])
 {
-	struct iovec part = {answer, sizeof(*answer)};
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(2 * sizeof(int))];
-	} control = {.header = {.cmsg_len = CMSG_LEN(2 * sizeof(int)),
-	                        .cmsg_level = SOL_SOCKET,
-	                        .cmsg_type = SCM_RIGHTS}};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+	struct packet packet;
 
-	if (descriptors[0] >= 0 && descriptors[1] >= 0) {
-		memcpy(CMSG_DATA(&control.header), descriptors, 2 * sizeof(int));
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-	}
-	sendmsg(connection->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	packet_make(&packet, answer, sizeof(*answer), descriptors,
+	            descriptors[0] >= 0 && descriptors[1] >= 0 ? 2 : 0);
+	sendmsg(connection->socket, &packet.header, MSG_NOSIGNAL | MSG_DONTWAIT);
 	hang_up(connection);
 }
 

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "native/packet.h"
+
 static char its_name[BROKER_NAME_SIZE], its_secret[BROKER_SECRET_SIZE];
 
 void served_start(const char *name, const char *secret)
@@ -62,23 +64,12 @@ void served_end(struct served *served)
 
 static void tell(struct served *served, const struct server_message *message, int descriptor)
 {
-	struct iovec part = {(void *)message, sizeof(*message)};
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
-	                        .cmsg_level = SOL_SOCKET,
-	                        .cmsg_type = SCM_RIGHTS}};
-	struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
+	struct packet packet;
 
 	if (!served->pid)
 		return;
-	if (descriptor >= 0) {
-		memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(descriptor));
-		packet.msg_control = &control;
-		packet.msg_controllen = sizeof(control);
-	}
-	if (sendmsg(served->control, &packet, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	packet_make(&packet, message, sizeof(*message), &descriptor, descriptor >= 0);
+	if (sendmsg(served->control, &packet.header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		kill(served->pid, SIGKILL); /* it does not listen */
 }
 
